@@ -1,0 +1,1 @@
+"""What a user can choose: the config groups of optbench."""

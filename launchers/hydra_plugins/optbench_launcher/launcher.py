@@ -1,0 +1,35 @@
+"""The launcher as Hydra sees it; light, since Hydra imports it at every start."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from hydra.core.utils import JobReturn
+from hydra.plugins.launcher import Launcher
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig
+
+from . import config as config  # hydra >= 1.4 imports this module alone: it must bring the schema
+
+
+class OptbenchLauncher(Launcher):
+    """Runs the jobs of a sweep, each in its own folder, and lets none take the others down."""
+
+    def __init__(self, fail_fast: bool = False) -> None:
+        self.fail_fast = fail_fast
+
+    def setup(
+        self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
+    ) -> None:
+        """Keeps what Hydra hands over; nothing starts here."""
+        self.hydra_context = hydra_context
+        self.task_function = task_function
+        self.config = config
+
+    def launch(
+        self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int
+    ) -> Sequence[JobReturn]:
+        """Runs the jobs; one return per job, in their order, failed ones included."""
+        from . import _sweep  # Hydra scans plugins at start: the work is imported when there is some
+
+        return _sweep.launch(self, job_overrides, initial_job_idx)

@@ -1,0 +1,62 @@
+"""The command line: composes a task with Hydra, runs it, and says clearly what went wrong.
+
+Knows no library but Hydra, so that ``--help`` is quick; what runs a task is imported when one runs.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import hydra
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig
+
+from optbench import config
+from optbench.errors import OptbenchError
+
+INTERRUPTED = 130
+"""Exit code after Ctrl-C, as shells have it."""
+
+
+def conf_folder() -> Path:
+    """Where the config groups lie: in the package when installed, beside it in a checkout."""
+    package = Path(__file__).parent
+    installed = package / "conf"
+    return installed if installed.is_dir() else package.parent / "conf"
+
+
+@hydra.main(version_base="1.3", config_path=str(conf_folder()), config_name="config")
+def run(cfg: DictConfig) -> dict[str, Any]:
+    """Runs one composed task in the folder that Hydra made for it."""
+    from optbench.task import Task, run_task
+
+    return run_task(Task.from_config(cfg), Path(HydraConfig.get().runtime.output_dir))
+
+
+def main() -> None:
+    """The console script ``optbench``; exits with 0, 1 (a task failed), 2 (bad config) or 130."""
+    config.register()
+    wants_traceback = os.environ.get("HYDRA_FULL_ERROR", "0") not in ("", "0")
+    # Hydra would print its own half of every error and exit; with this it hands them to us whole.
+    os.environ["HYDRA_FULL_ERROR"] = "1"
+    try:
+        run()
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
+    except Exception as error:
+        if wants_traceback:
+            raise
+        from optbench.complaints import explain
+
+        print(explain(error), file=sys.stderr)
+        sys.exit(error.exit_code if isinstance(error, OptbenchError) else _exit_code(error))
+
+
+def _exit_code(error: Exception) -> int:
+    from hydra.errors import HydraException
+    from omegaconf.errors import OmegaConfBaseException
+
+    return 2 if isinstance(error, HydraException | OmegaConfBaseException) else 1

@@ -1,0 +1,74 @@
+"""Turns an exception into the lines a person reads: what, where, the close names, the mend."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+from collections.abc import Iterable
+from typing import Any
+
+from hydra.errors import ConfigCompositionException, HydraException, MissingConfigException
+from omegaconf.errors import OmegaConfBaseException
+
+from optbench.errors import OptbenchError
+
+TRACEBACK_HINT = "HYDRA_FULL_ERROR=1 shows the traceback."
+
+
+def explain(error: BaseException) -> str:
+    """One short text for an error that ended the program."""
+    if isinstance(error, OptbenchError):
+        return f"error: {error}"
+    if isinstance(error, MissingConfigException):
+        return _missing_option(error)
+    config_error = _find(error, OmegaConfBaseException)
+    if config_error is not None:
+        return _bad_key(error, config_error)
+    if isinstance(error, HydraException):
+        return f"error: {error}"
+    return f"error: {type(error).__name__}: {error}\n  {TRACEBACK_HINT}"
+
+
+def close_names(name: str, known: Iterable[str]) -> str:
+    """`` Did you mean a or b? Known: ...``, as the tail of a sentence."""
+    options = sorted(known)
+    near = difflib.get_close_matches(name, options, n=3, cutoff=0.5)
+    meant = f" Did you mean {' or '.join(near)}?" if near else ""
+    return f"{meant} Known: {', '.join(options)}." if options else meant
+
+
+def _missing_option(error: MissingConfigException) -> str:
+    wanted = error.missing_cfg_file or ""
+    group, _, name = wanted.rpartition("/")
+    options = [str(option) for option in error.options or []]
+    if not group or not options:
+        return f"error: {error}"
+    return f"error: {group}: there is no {group} '{name}'.{close_names(name, options)}"
+
+
+def _bad_key(error: BaseException, cause: OmegaConfBaseException) -> str:
+    key = str(cause.full_key or cause.key or "")
+    told = str(cause.msg or cause).splitlines()[0]
+    fields = _fields(cause.object_type)
+    if fields and key.rpartition(".")[2] not in fields and "not in" in told:
+        name = key.rpartition(".")[2]
+        return f"error: {key}: there is no such key.{close_names(name, fields)}"
+    said = str(error).splitlines()[0]
+    prefix = f"{said} " if isinstance(error, ConfigCompositionException) and said != told else ""
+    return f"error: {key}: {prefix}{told}" if key else f"error: {prefix}{told}"
+
+
+def _fields(object_type: Any) -> list[str]:
+    if not dataclasses.is_dataclass(object_type):
+        return []
+    return [field.name for field in dataclasses.fields(object_type)]
+
+
+def _find(
+    error: BaseException | None, kind: type[OmegaConfBaseException]
+) -> OmegaConfBaseException | None:
+    while error is not None:
+        if isinstance(error, kind):
+            return error
+        error = error.__cause__ or error.__context__
+    return None

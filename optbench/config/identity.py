@@ -1,0 +1,97 @@
+"""A task's identity: what makes two tasks the same task.
+
+sha256 over the canonical JSON of everything that can change a result. Two configs with one identity
+are one task, whoever runs them, wherever and however often.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+IDENTITY_VERSION = 1
+"""Raised whenever the same config would get another hash."""
+
+NEUTRAL_KEYS = frozenset(
+    {
+        "engine",  # where a job runs
+        "tracking",  # who is told about it
+        "dataset.description",
+        "dataset.licence",
+        "budget.name",  # a budget is its numbers
+        "model.api_key_env",
+        "model.api_base",
+        "model.timeout_s",
+        "model.retries",
+        "model.price",
+        "model.latency_s",
+        "optimizer_model.api_key_env",
+        "optimizer_model.api_base",
+        "optimizer_model.timeout_s",
+        "optimizer_model.retries",
+        "optimizer_model.price",
+        "optimizer_model.latency_s",
+    }
+)
+"""Keys that do not change a result; a test fails until each new key is put on one side."""
+
+CONTENT_KEYS = frozenset({"model.path", "optimizer_model.path", "dataset.source.path"})
+"""Keys that name a file: its content counts, not where it lies."""
+
+
+def identity(config: DictConfig) -> str:
+    """The identity of a composed task.
+
+    Args:
+        config: The task's config; interpolations are resolved here.
+
+    Returns:
+        64 hex digits.
+    """
+    plain = OmegaConf.to_container(config, resolve=True, enum_to_str=True)
+    return identity_of(plain if isinstance(plain, dict) else {})
+
+
+def identity_of(plain: dict[Any, Any]) -> str:
+    """The identity of a resolved config as plain data, as a finished job's ``task.json`` holds it."""
+    relevant = {"identity_version": IDENTITY_VERSION, **_relevant(plain, "")}
+    canonical = json.dumps(relevant, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def _relevant(node: dict[Any, Any], prefix: str) -> dict[str, Any]:
+    kept: dict[str, Any] = {}
+    for key, value in node.items():
+        path = f"{prefix}{key}"
+        if path in NEUTRAL_KEYS:
+            continue
+        if path in CONTENT_KEYS:
+            value = _content(value)
+        kept[str(key)] = _relevant(value, f"{path}.") if isinstance(value, dict) else value
+    return kept
+
+
+def _content(path: str | None) -> str | None:
+    if path is None:
+        return None
+    file = Path(path)
+    # A path with {split} in it, or one inside a package, names no file here: the text stands for it,
+    # and the rows' fingerprint is recorded with the result.
+    return f"sha256:{file_sha256(file)}" if file.is_file() else path
+
+
+_digests: dict[tuple[str, int, int], str] = {}
+
+
+def file_sha256(file: Path) -> str:
+    """sha256 of a file's content, computed once per process for an unchanged file."""
+    stat = file.stat()
+    known = (str(file.resolve()), stat.st_size, stat.st_mtime_ns)
+    if known not in _digests:
+        with file.open("rb") as content:
+            _digests[known] = hashlib.file_digest(content, "sha256").hexdigest()
+    return _digests[known]

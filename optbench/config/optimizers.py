@@ -1,0 +1,230 @@
+"""The schema of each optimizer's parameters: constructor (``params``) and call (``optimize``).
+
+One pair of classes per optimizer of opik-optimizer 3.2.0, with the parameters its code really
+reads; what all of them must be given alike (seed, threads, trials, the perfect-score stop) is not
+here but set by :mod:`optbench.optimizers.opik`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Dict, List, Optional  # noqa: UP035  OmegaConf reads these at run time
+
+from omegaconf import MISSING
+
+from optbench.config.schema import OptimizerConf
+
+
+@dataclass
+class NoneParams:
+    """The control has no parameters."""
+
+
+@dataclass
+class NoneConf(OptimizerConf):
+    """``none``: the initial prompt is the result."""
+
+    params: NoneParams = field(default_factory=NoneParams)
+    optimize: NoneParams = field(default_factory=NoneParams)
+
+
+@dataclass
+class RandomFewShotParams:
+    """Parameters of the random search over demonstrations."""
+
+    min_examples: int = MISSING  # fewest demonstrations of a candidate
+    max_examples: int = MISSING  # most demonstrations of a candidate
+
+
+@dataclass
+class RandomFewShotOptimize:
+    """What one search may do."""
+
+    max_trials: int = MISSING  # candidates scored on the whole validation slice
+
+
+@dataclass
+class RandomFewShotConf(OptimizerConf):
+    """``random_few_shot``: random search over demonstrations from train."""
+
+    params: RandomFewShotParams = field(default_factory=RandomFewShotParams)
+    optimize: RandomFewShotOptimize = field(default_factory=RandomFewShotOptimize)
+
+
+@dataclass
+class OpikParams:
+    """Constructor parameters that every optimizer of opik-optimizer has."""
+
+    n_threads: int = MISSING  # items evaluated at once
+    skip_perfect_score: bool = MISSING  # stop before searching when the baseline is good enough
+    perfect_score: float = MISSING  # "good enough", 0 to 1
+
+
+@dataclass
+class OpikOptimize:
+    """Call parameters that every optimizer of opik-optimizer has."""
+
+    max_trials: int = MISSING  # candidates scored, as the optimizer counts them
+    n_samples: Optional[int] = MISSING  # items per candidate; null is the whole slice
+
+
+@dataclass
+class OpikConf(OptimizerConf):
+    """An optimizer of opik-optimizer."""
+
+    algorithm: str = MISSING  # class of opik_optimizer
+    params: OpikParams = field(default_factory=OpikParams)
+    optimize: OpikOptimize = field(default_factory=OpikOptimize)
+
+
+@dataclass
+class OpikRolesOptimize(OpikOptimize):
+    """Call parameters of those that rewrite messages."""
+
+    optimize_prompts: str = MISSING  # roles whose messages may change: system, user, assistant
+
+
+@dataclass
+class FewShotParams(OpikParams):
+    """FewShotBayesianOptimizer."""
+
+    min_examples: int = MISSING
+    max_examples: int = MISSING
+    enable_columnar_selection: bool = MISSING
+    enable_diversity: bool = MISSING
+    enable_multivariate_tpe: bool = MISSING
+    enable_optuna_pruning: bool = MISSING
+
+
+@dataclass
+class FewShotConf(OpikConf):
+    """``few_shot``: Bayesian choice of demonstrations."""
+
+    params: FewShotParams = field(default_factory=FewShotParams)
+    optimize: OpikRolesOptimize = field(default_factory=OpikRolesOptimize)
+
+
+@dataclass
+class MetaPromptParams(OpikParams):
+    """MetaPromptOptimizer."""
+
+    prompts_per_round: int = MISSING
+    enable_context: bool = MISSING
+    num_task_examples: int = MISSING
+    task_context_columns: Optional[List[str]] = MISSING
+    use_hall_of_fame: bool = MISSING
+
+
+@dataclass
+class MetaPromptConf(OpikConf):
+    """``meta_prompt``: a model reasons about the prompt and rewrites it."""
+
+    params: MetaPromptParams = field(default_factory=MetaPromptParams)
+    optimize: OpikRolesOptimize = field(default_factory=OpikRolesOptimize)
+
+
+@dataclass
+class EvolutionaryParams(OpikParams):
+    """EvolutionaryOptimizer."""
+
+    population_size: int = MISSING
+    num_generations: int = MISSING
+    mutation_rate: float = MISSING
+    crossover_rate: float = MISSING
+    tournament_size: int = MISSING
+    elitism_size: int = MISSING
+    adaptive_mutation: bool = MISSING
+    enable_moo: bool = MISSING
+    enable_llm_crossover: bool = MISSING
+    enable_semantic_crossover: bool = MISSING
+    infer_output_style: bool = MISSING
+    output_style_guidance: Optional[str] = MISSING
+
+
+@dataclass
+class EvolutionaryConf(OpikConf):
+    """``evolutionary_optimizer``: a population of prompts, mutated and crossed."""
+
+    params: EvolutionaryParams = field(default_factory=EvolutionaryParams)
+    optimize: OpikRolesOptimize = field(default_factory=OpikRolesOptimize)
+
+
+@dataclass
+class HierarchicalReflectiveParams(OpikParams):
+    """HierarchicalReflectiveOptimizer (HRPO)."""
+
+    max_parallel_batches: int = MISSING
+    batch_size: int = MISSING
+    convergence_threshold: float = MISSING
+
+
+@dataclass
+class HierarchicalReflectiveOptimize(OpikRolesOptimize):
+    """HRPO's call parameters."""
+
+    max_retries: int = MISSING
+
+
+@dataclass
+class HierarchicalReflectiveConf(OpikConf):
+    """``hierarchical_reflective``: root causes of failures, then a prompt that addresses them."""
+
+    params: HierarchicalReflectiveParams = field(default_factory=HierarchicalReflectiveParams)
+    optimize: HierarchicalReflectiveOptimize = field(default_factory=HierarchicalReflectiveOptimize)
+
+
+@dataclass
+class GepaOptimize(OpikRolesOptimize):
+    """GepaOptimizer's call parameters."""
+
+    reflection_minibatch_size: int = MISSING
+    candidate_selection_strategy: str = MISSING
+    use_merge: bool = MISSING
+    max_merge_invocations: int = MISSING
+    no_improvement_iterations: int = MISSING
+    max_reflection_calls: Optional[int] = MISSING
+
+
+@dataclass
+class GepaConf(OpikConf):
+    """``gepa``: reflective evolution along a Pareto front."""
+
+    params: OpikParams = field(default_factory=OpikParams)
+    optimize: GepaOptimize = field(default_factory=GepaOptimize)
+
+
+@dataclass
+class ParameterParams(OpikParams):
+    """ParameterOptimizer."""
+
+    local_search_ratio: float = MISSING
+    local_search_scale: float = MISSING
+
+
+@dataclass
+class ParameterOptimize(OpikOptimize):
+    """ParameterOptimizer's call parameters; it searches sampling parameters, not words."""
+
+    parameter_space: Dict[str, Any] = MISSING  # opik-optimizer's parameter search space
+
+
+@dataclass
+class ParameterConf(OpikConf):
+    """``parameter``: temperature and the like by Bayesian search."""
+
+    params: ParameterParams = field(default_factory=ParameterParams)
+    optimize: ParameterOptimize = field(default_factory=ParameterOptimize)
+
+
+SCHEMAS: dict[str, type[OptimizerConf]] = {
+    "custom": OptimizerConf,
+    "none": NoneConf,
+    "random_few_shot": RandomFewShotConf,
+    "few_shot": FewShotConf,
+    "meta_prompt": MetaPromptConf,
+    "evolutionary_optimizer": EvolutionaryConf,
+    "hierarchical_reflective": HierarchicalReflectiveConf,
+    "gepa": GepaConf,
+    "parameter": ParameterConf,
+}
+"""Schemas of the optimizer group, as ``/schema/optimizer/<name>``; ``custom`` is for third parties."""

