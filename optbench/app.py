@@ -14,7 +14,7 @@ import hydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
-from optbench import config
+from optbench import config, help
 from optbench.errors import OptbenchError
 
 INTERRUPTED = 130
@@ -43,7 +43,10 @@ def main() -> None:
     # Hydra would print its own half of every error and exit; with this it hands them to us whole.
     os.environ["HYDRA_FULL_ERROR"] = "1"
     try:
-        run()
+        if help.is_asked(sys.argv[1:]):
+            print(help.render(conf_folder(), sys.argv[1:]))
+        else:
+            run()
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
     except Exception as error:

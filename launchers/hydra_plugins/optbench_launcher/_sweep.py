@@ -44,7 +44,9 @@ def launch(
     log.info("%d jobs in %s", len(jobs), hydra_conf.sweep.dir)
     returns: list[JobReturn] = []
     for job in jobs:
-        log.info("\t#%d : %s", job.hydra.job.num, " ".join(filter_overrides(job.hydra.overrides.task)))
+        log.info(
+            "\t#%d : %s", job.hydra.job.num, " ".join(filter_overrides(job.hydra.overrides.task))
+        )
         returns.append(_run(launcher, job))
         configure_log(hydra_conf.hydra_logging, hydra_conf.verbose)  # the job had its own log file
         if launcher.fail_fast and returns[-1].status is JobStatus.FAILED:
@@ -89,7 +91,9 @@ def _run(launcher: OptbenchLauncher, job: DictConfig) -> JobReturn:
 
 
 def _report_failures(returns: Sequence[JobReturn]) -> None:
-    failed = [(number, done) for number, done in enumerate(returns) if done.status is JobStatus.FAILED]
+    failed = [
+        (number, done) for number, done in enumerate(returns) if done.status is JobStatus.FAILED
+    ]
     if not failed:
         return
     log.error("%d of %d jobs failed:", len(failed), len(returns))

@@ -30,6 +30,8 @@ class OptbenchLauncher(Launcher):
         self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int
     ) -> Sequence[JobReturn]:
         """Runs the jobs; one return per job, in their order, failed ones included."""
-        from . import _sweep  # Hydra scans plugins at start: the work is imported when there is some
+        from . import (
+            _sweep,
+        )  # Hydra scans plugins at start: the work is imported when there is some
 
         return _sweep.launch(self, job_overrides, initial_job_idx)

@@ -1,0 +1,1 @@
+"""Programs under test: what runs a prompt on an item."""

@@ -1,0 +1,1 @@
+"""Datasets: rows from their source, cut into disjoint slices."""

@@ -1,0 +1,32 @@
+"""The output is the answer, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from optbench.metrics.base import Direction, Score
+from optbench.metrics.text import normalised
+
+
+class ExactMatch:
+    """1 when output and target are equal after normalisation, else 0."""
+
+    direction: Direction = "maximize"
+    low = 0.0
+    high = 1.0
+
+    def __init__(self, target: str) -> None:
+        self.target = target
+        self.columns = (target,)
+
+    def score(self, output: str, row: Mapping[str, Any]) -> Score:
+        """See the class."""
+        expected = str(row[self.target])
+        if normalised(output) == normalised(expected):
+            return Score(1.0, f"The answer '{expected}' is right.")
+        if normalised(expected) in normalised(output):
+            return Score(
+                0.0, f"The answer '{expected}' is in there, but the reply must hold nothing else."
+            )
+        return Score(0.0, f"Expected exactly '{expected}', got '{output[:200]}'.")

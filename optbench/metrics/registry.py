@@ -1,0 +1,59 @@
+"""From a metric's config to the metric."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Sequence
+from typing import cast
+
+from optbench.complaints import close_names
+from optbench.config.schema import MetricConf
+from optbench.errors import ConfigError
+from optbench.metrics.base import Metric
+
+NAMES = {
+    "exact_match": "optbench.metrics.exact_match.ExactMatch",
+    "contains": "optbench.metrics.contains.Contains",
+    "numeric": "optbench.metrics.numeric.Numeric",
+}
+"""Metrics that a config names shortly; any other is a ``package.module.Class``."""
+
+
+def build(confs: Sequence[MetricConf]) -> dict[str, Metric]:
+    """The metrics by name, in the config's order; the first is the objective.
+
+    Raises:
+        ConfigError: For an unknown name, a wrong parameter, or two of one name.
+    """
+    if not confs:
+        raise ConfigError("a dataset needs at least one metric", key="dataset.metrics")
+    built: dict[str, Metric] = {}
+    for index, conf in enumerate(confs):
+        name = conf.name.rpartition(".")[2] if "." in conf.name else conf.name
+        if name in built:
+            raise ConfigError(
+                f"two metrics are called '{name}'",
+                key=f"dataset.metrics.{index}.name",
+                mend="name each metric once",
+            )
+        built[name] = _build(conf, f"dataset.metrics.{index}")
+    return built
+
+
+def _build(conf: MetricConf, key: str) -> Metric:
+    path = NAMES.get(conf.name, conf.name)
+    module, _, name = path.rpartition(".")
+    if not module:
+        raise ConfigError(
+            f"there is no metric '{conf.name}'.{close_names(conf.name, NAMES)}", key=f"{key}.name"
+        )
+    try:
+        kind = getattr(importlib.import_module(module), name)
+    except (ImportError, AttributeError) as error:
+        raise ConfigError(
+            f"cannot import '{path}': {error}", key=f"{key}.name", mend="write package.module.Class"
+        ) from error
+    try:
+        return cast(Metric, kind(target=conf.target, **conf.params))
+    except TypeError as error:
+        raise ConfigError(str(error), key=f"{key}.params", mend=f"see {path}") from error

@@ -1,0 +1,149 @@
+"""The gateway as a litellm provider, so that libraries that call litellm call the gateway."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Mapping
+from typing import Any, cast
+
+import litellm
+from litellm.llms.custom_llm import CustomLLM
+from pydantic import BaseModel, ValidationError
+
+from optbench.models.gateway import Alias, Gateway
+from optbench.models.types import ChatReply, ChatRequest, FailureKind, ModelCallError
+
+PROVIDER = "optbench"
+_OWN = frozenset({"temperature", "max_tokens", "max_completion_tokens", "seed", "response_format"})
+_UNSENT = frozenset({"n", "stream", "tools", "tool_choice", "user", "metadata"})
+
+_LITELLM_ERRORS: dict[FailureKind, type[Exception]] = {
+    "rate_limit": litellm.RateLimitError,
+    "timeout": litellm.Timeout,
+    "auth": litellm.AuthenticationError,
+    "bad_request": litellm.BadRequestError,
+    "connection": litellm.APIConnectionError,
+    "server": litellm.InternalServerError,
+}
+
+
+def model_string(alias: Alias) -> str:
+    """What to give a library as its litellm model."""
+    return f"{PROVIDER}/{alias}"
+
+
+def register(gateway: Gateway) -> None:
+    """Points ``optbench/<alias>`` at a gateway; the latest registration holds.
+
+    litellm keeps its providers process-wide, and so does this: one task at a time in a process.
+    """
+    handler = GatewayProvider(gateway)
+    others = [item for item in litellm.custom_provider_map if item["provider"] != PROVIDER]
+    litellm.custom_provider_map = [*others, {"provider": PROVIDER, "custom_handler": handler}]
+    litellm.utils.custom_llm_setup()
+
+
+class GatewayProvider(CustomLLM):  # type: ignore[misc]  # litellm ships no types for it
+    """Hands completions to a gateway; whoever comes this way is an optimizer."""
+
+    def __init__(self, gateway: Gateway) -> None:
+        super().__init__()
+        self._gateway = gateway
+
+    def completion(self, *args: Any, **kwargs: Any) -> Any:
+        """litellm's synchronous entry."""
+        return self._answer(*_read(args, kwargs))
+
+    async def acompletion(self, *args: Any, **kwargs: Any) -> Any:
+        """litellm's asynchronous entry; the call itself runs in a thread."""
+        return await asyncio.to_thread(self._answer, *_read(args, kwargs))
+
+    def _answer(self, alias: Alias, request: ChatRequest, usable: Callable[[str], bool]) -> Any:
+        try:
+            # The libraries that come this way bring retries of their own.
+            reply = self._gateway.complete(alias, request, "optimizer", usable=usable, retry=False)
+        except ModelCallError as error:
+            raise _LITELLM_ERRORS[error.kind](
+                message=error.what, model=alias, llm_provider=PROVIDER
+            ) from error
+        return _response(alias, reply)
+
+
+def _read(
+    args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> tuple[Alias, ChatRequest, Callable[[str], bool]]:
+    """litellm passes keywords; the two leading ones are also accepted by position."""
+    model = args[0] if args else kwargs["model"]
+    messages = args[1] if len(args) > 1 else kwargs["messages"]
+    params: Mapping[str, Any] = kwargs.get("optional_params") or {}
+    if int(params.get("n") or 1) > 1:
+        raise ValueError("optbench answers one completion a call; set n=1")
+    response_format, usable = _structured(params.get("response_format"))
+    request = ChatRequest(
+        messages=[_plain(message) for message in messages],
+        temperature=params.get("temperature"),
+        max_tokens=params.get("max_tokens") or params.get("max_completion_tokens"),
+        response_format=response_format,
+        extra={
+            key: value
+            for key, value in params.items()
+            if key not in _OWN and key not in _UNSENT and value is not None
+        },
+    )
+    alias = cast(Alias, str(model).removeprefix(f"{PROVIDER}/"))
+    return alias, request, usable
+
+
+def _plain(message: Any) -> dict[str, str]:
+    content = message.get("content")
+    if isinstance(content, list):  # content parts: only text reaches a text model
+        content = "\n".join(str(part.get("text", "")) for part in content)
+    return {"role": str(message["role"]), "content": str(content or "")}
+
+
+def _structured(asked: Any) -> tuple[dict[str, Any] | None, Callable[[str], bool]]:
+    """The response format as plain data, and what tells a usable reply."""
+    if asked is None:
+        return None, lambda text: bool(text.strip())
+    if isinstance(asked, type) and issubclass(asked, BaseModel):
+        schema = {"name": asked.__name__, "schema": asked.model_json_schema()}
+        return {"type": "json_schema", "json_schema": schema}, _fits(asked)
+    return dict(asked), _is_json
+
+
+def _fits(kind: type[BaseModel]) -> Callable[[str], bool]:
+    def fits(text: str) -> bool:
+        try:
+            kind.model_validate_json(text)
+        except ValidationError:
+            return False
+        return True
+
+    return fits
+
+
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _response(alias: Alias, reply: ChatReply) -> Any:
+    return litellm.ModelResponse(
+        model=alias,
+        choices=[
+            {
+                "index": 0,
+                "finish_reason": reply.finish_reason,
+                "message": {"role": "assistant", "content": reply.text},
+            }
+        ],
+        usage=litellm.Usage(
+            prompt_tokens=reply.prompt_tokens,
+            completion_tokens=reply.completion_tokens,
+            total_tokens=reply.prompt_tokens + reply.completion_tokens,
+        ),
+    )

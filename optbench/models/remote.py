@@ -1,0 +1,107 @@
+"""Models of providers and of local servers, through litellm."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import litellm
+
+from optbench.config.schema import LiteLLMModelConf
+from optbench.models.types import ChatReply, ChatRequest, FailureKind, ModelCallError
+
+_KINDS: tuple[tuple[type[Exception], FailureKind], ...] = (
+    (litellm.RateLimitError, "rate_limit"),
+    (litellm.Timeout, "timeout"),
+    (litellm.AuthenticationError, "auth"),
+    (litellm.PermissionDeniedError, "auth"),
+    (litellm.BadRequestError, "bad_request"),
+    (litellm.NotFoundError, "bad_request"),
+    (litellm.APIConnectionError, "connection"),
+)
+
+
+class RemoteModel:
+    """A model that litellm reaches by its name."""
+
+    simulated = False
+
+    def __init__(self, conf: LiteLLMModelConf) -> None:
+        self._conf = conf
+
+    def complete(self, request: ChatRequest) -> ChatReply:
+        """Answers one request; retries are the gateway's.
+
+        Raises:
+            ModelCallError: With litellm's first line, without anything that holds a key.
+        """
+        conf = self._conf
+        asked: dict[str, Any] = {
+            "temperature": request.temperature,
+            "max_tokens": request.max_tokens,
+            "seed": request.seed,
+            "response_format": dict(request.response_format) if request.response_format else None,
+            **conf.extra,
+            **request.extra,
+        }
+        try:
+            response = litellm.completion(
+                model=conf.id,
+                messages=[dict(message) for message in request.messages],
+                api_base=conf.api_base,
+                api_key=os.environ.get(conf.api_key_env) if conf.api_key_env else None,
+                timeout=conf.timeout_s,
+                num_retries=0,
+                max_retries=0,
+                drop_params=True,  # not every provider takes a seed
+                **{key: value for key, value in asked.items() if value is not None},
+            )
+        except Exception as error:
+            raise self._failure(error) from error
+        return self._reply(response)
+
+    def facts(self) -> dict[str, Any]:
+        """What is known of a model somebody else serves."""
+        return {"kind": "litellm", "id": self._conf.id, "api_base": self._conf.api_base}
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+    def _failure(self, error: Exception) -> ModelCallError:
+        kind: FailureKind = next(
+            (known for cls, known in _KINDS if isinstance(error, cls)), "server"
+        )
+        said = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        key = os.environ.get(self._conf.api_key_env or "")
+        if key:
+            said = said.replace(key, "***")
+        mend = f"check {self._conf.api_key_env}" if kind == "auth" else None
+        return ModelCallError(f"{self._conf.id}: {said}", kind=kind, key="model.id", mend=mend)
+
+    def _reply(self, response: Any) -> ChatReply:
+        choice = response.choices[0]
+        usage = response.usage
+        details = getattr(usage, "prompt_tokens_details", None)
+        return ChatReply(
+            text=choice.message.content or "",
+            finish_reason=str(choice.finish_reason or "stop"),
+            prompt_tokens=int(usage.prompt_tokens or 0),
+            completion_tokens=int(usage.completion_tokens or 0),
+            cached_tokens=int(getattr(details, "cached_tokens", None) or 0),
+            cost_usd=self._cost(response),
+        )
+
+    def _cost(self, response: Any) -> float | None:
+        """USD of one reply; None where neither the config nor litellm's map has a price."""
+        price = self._conf.price
+        if price is not None:
+            usage = response.usage
+            spent = (
+                (usage.prompt_tokens or 0) * price.input_per_million
+                + (usage.completion_tokens or 0) * price.output_per_million
+            )
+            return float(spent / 1e6)
+        try:
+            return float(litellm.completion_cost(response, model=self._conf.id))
+        except Exception:  # litellm raises a bare Exception for a model it does not know
+            return None

@@ -1,0 +1,1 @@
+"""Optimizers: each searches for a better prompt, through the same small protocol."""

@@ -1,0 +1,198 @@
+"""All optimizers of opik-optimizer, behind the protocol of :mod:`optbench.optimizers.protocol`.
+
+Written against opik-optimizer 3.2.0. What it does for all of them alike, so that none has what
+another has not: the program under test is ours (its own default agent throttles calls), the seed is
+the task's, proposals are sampled with ``model.proposals``, and verbosity is off.
+"""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import opik_optimizer
+from opik.evaluation.metrics.score_result import ScoreResult
+from opik_optimizer import ChatPrompt, OptimizableAgent
+
+from optbench.data.items import Item, Slice
+from optbench.errors import ConfigError
+from optbench.metrics.base import Score
+from optbench.models.provider import model_string
+from optbench.models.types import Message
+from optbench.optimizers.protocol import Outcome, Problem
+from optbench.prompts import Prompt
+from optbench.tracking.tracker import opik_id
+
+METRIC_NAME = "optbench_objective_value"
+"""MetaPrompt drops every candidate that contains the metric's name, so it is one nobody writes."""
+
+PROMPT_NAME = "prompt"
+
+
+class OpikOptimizer:
+    """One optimizer of opik-optimizer.
+
+    Args:
+        algorithm: The class's name in ``opik_optimizer``.
+        params: Keyword arguments of its constructor.
+
+    Raises:
+        ConfigError: For a class that is not there.
+    """
+
+    proposes = True
+
+    def __init__(self, *, algorithm: str, params: Mapping[str, Any]) -> None:
+        kind = getattr(opik_optimizer, algorithm, None)
+        if not isinstance(kind, type) or not issubclass(kind, opik_optimizer.BaseOptimizer):
+            raise ConfigError(f"opik_optimizer has no '{algorithm}'", key="optimizer.algorithm")
+        self._kind = kind
+        self._params = dict(params)
+
+    def optimize(self, problem: Problem, **optimize: Any) -> Outcome:
+        """Runs the search; the library's own errors come through as they are."""
+        optimizer = _interruptible(self._kind)(
+            model=model_string("optimizer"), verbose=0, seed=problem.seed, **self._params
+        )
+        bridge = _Bridge(problem)
+        prompt = ChatPrompt(
+            name=PROMPT_NAME,
+            messages=[dict(message) for message in problem.prompt.messages],
+            model=model_string("task"),
+            model_parameters=dict(problem.prompt.params),
+        )
+        common = {
+            "prompt": prompt,
+            "dataset": problem.tracker.dataset(problem.train),
+            "validation_dataset": problem.tracker.dataset(problem.validation),
+            "metric": bridge.metric(),
+            "agent": _Agent(bridge),
+            "project_name": problem.tracker.project,
+        }
+        if self._kind is opik_optimizer.ParameterOptimizer:
+            # Its optimize_prompt raises NotImplementedError: it sets parameters, not words.
+            result = optimizer.optimize_parameter(**common, **optimize)
+        elif self._kind is opik_optimizer.GepaOptimizer:
+            # It reads the seed of its search here and ignores the constructor's.
+            result = optimizer.optimize_prompt(**common, **optimize, seed=problem.seed)
+        else:
+            result = optimizer.optimize_prompt(**common, **optimize)
+        return _outcome(result, problem)
+
+
+class _Bridge:
+    """Carries prompts, items and scores between opik-optimizer's objects and ours."""
+
+    def __init__(self, problem: Problem) -> None:
+        self.problem = problem
+        self._items: dict[str, tuple[Slice, Item]] = {
+            opik_id(part, item): (part, item)
+            for part in (problem.train, problem.validation)
+            for item in part
+        }
+        self._lock = threading.Lock()
+        self._scores: dict[tuple[str, str], Mapping[str, Score]] = {}
+
+    def run(self, prompt: ChatPrompt, dataset_item: Mapping[str, Any]) -> str:
+        """One rollout; its scores are kept for :meth:`metric`, so that nothing is scored twice."""
+        key = str(dataset_item["id"])
+        part, item = self._items[key]
+        done = self.problem.rollout(_ours(prompt), item, part)
+        with self._lock:
+            self._scores[key, done.reply.text.strip()] = done.scores
+        return done.reply.text
+
+    def metric(self) -> Callable[..., ScoreResult]:
+        """The objective as opik-optimizer wants it: more is better, with a reason (HRPO needs it)."""
+        runner = self.problem.runner
+
+        def objective(dataset_item: Mapping[str, Any], llm_output: str) -> ScoreResult:
+            with self._lock:
+                scores = self._scores[str(dataset_item["id"]), llm_output.strip()]
+            return ScoreResult(
+                name=METRIC_NAME,
+                value=runner.objective_of(scores),
+                reason=scores[runner.objective].reason,
+            )
+
+        objective.__name__ = METRIC_NAME
+        return objective
+
+
+class _Agent(OptimizableAgent):  # type: ignore[misc]  # the library ships no types for it
+    """Our program under test in the place of the library's, which throttles its calls."""
+
+    def __init__(self, bridge: _Bridge) -> None:
+        super().__init__(project_name=bridge.problem.tracker.project)
+        self._bridge = bridge
+
+    def invoke_agent(
+        self,
+        prompts: dict[str, ChatPrompt],
+        dataset_item: dict[str, Any],
+        allow_tool_use: bool = False,  # noqa: ARG002  part of the library's interface
+        seed: int | None = None,  # noqa: ARG002  the gateway sets the seed
+    ) -> str:
+        """Runs the one prompt on one item."""
+        self._increment_llm_counter()
+        (prompt,) = prompts.values()
+        return self._bridge.run(prompt, dataset_item)
+
+
+def _ours(prompt: ChatPrompt) -> Prompt:
+    """A candidate as our prompt: messages as text, and the sampling parameters it carries."""
+    messages = tuple(_message(message) for message in prompt.get_messages())
+    own = {key: value for key, value in (prompt.model_kwargs or {}).items() if value is not None}
+    return Prompt(messages, own)
+
+
+def _message(message: Mapping[str, Any]) -> Message:
+    content = message.get("content") or ""
+    if not isinstance(content, str):
+        content = "\n".join(str(part.get("text", "")) for part in content)
+    return {"role": str(message["role"]), "content": content}
+
+
+def _outcome(result: Any, problem: Problem) -> Outcome:
+    found = result.prompt if isinstance(result.prompt, ChatPrompt) else None
+    if found is None:
+        (found,) = result.prompt.values()
+    details = result.details or {}
+    best = _ours(found)
+    parameters = details.get("optimized_model_kwargs") or details.get("best_model_kwargs")
+    if parameters and not best.params:
+        best = Prompt(best.messages, parameters)
+    return Outcome(
+        best,
+        str(details.get("finish_reason") or "completed"),
+        {
+            "algorithm": result.optimizer,
+            "score": result.score,
+            "initial_score": result.initial_score,
+            "trials_completed": details.get("trials_completed"),
+            "llm_calls_counted_by_optimizer": result.llm_calls,
+            "kept_initial_prompt": best.fingerprint == problem.prompt.fingerprint,
+        },
+    )
+
+
+def _interruptible(kind: type[Any]) -> type[Any]:
+    """The optimizer with the task's own signal handlers in force while it works.
+
+    ``optimize_prompt`` installs handlers for SIGINT and SIGTERM that end in ``os._exit``, which
+    would lose what the task has not yet written. ``pre_baseline`` is the first of its public hooks
+    to be called after that; the library puts the earlier handlers, ours, back when it is done.
+    """
+    ours = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    class Interruptible(kind):  # type: ignore[misc]  # the base is known at run time only
+        def pre_baseline(self, context: Any) -> None:
+            for number, handler in ours.items():
+                signal.signal(number, handler)
+            super().pre_baseline(context)
+
+    Interruptible.__name__ = kind.__name__
+    Interruptible.__qualname__ = kind.__qualname__
+    return Interruptible

@@ -1,0 +1,190 @@
+"""All that can be checked before anything is paid, in one go."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from itertools import combinations
+
+from optbench.config.schema import (
+    Config,
+    EmbeddedModelConf,
+    LiteLLMModelConf,
+    ModelConf,
+    Role,
+    TrackingKind,
+)
+from optbench.data.items import Data, Slice
+from optbench.errors import ConfigError, OptbenchError
+from optbench.metrics.base import Metric
+from optbench.optimizers import build as optimizers
+from optbench.prompts import Prompt
+
+
+class PreflightError(ConfigError):
+    """Everything that is wrong with a task, as one table; nothing was started."""
+
+    def __init__(self, problems: list[OptbenchError]) -> None:
+        super().__init__(f"{len(problems)} problems" if len(problems) > 1 else "1 problem")
+        self.problems = problems
+
+    def __str__(self) -> str:
+        width = max(len(problem.key or "") for problem in self.problems)
+        lines = [f"preflight found {self.what}, nothing was started:"]
+        for problem in self.problems:
+            lines.append(f"  {problem.key or '':<{width}}  {problem.what}")
+            if problem.mend:
+                lines.append(f"  {'':<{width}}  mend: {problem.mend}")
+        return "\n".join(lines)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return PreflightError, (self.problems,)
+
+
+def check(config: Config, data: Data, prompt: Prompt, metrics: Mapping[str, Metric]) -> None:
+    """Checks a task whose data have been read.
+
+    Raises:
+        PreflightError: With all the problems there are.
+    """
+    problems = [
+        *_prompt(config, data, prompt),
+        *_metrics(config, data, metrics),
+        *_slices(data, prompt),
+        *optimizers.check(config.optimizer),
+        *_model(config.model, "model"),
+        *(_model(config.optimizer_model, "optimizer_model") if config.optimizer_model else ()),
+        *_tracking(config),
+        *_numbers(config),
+    ]
+    if problems:
+        raise PreflightError(problems)
+
+
+def _prompt(config: Config, data: Data, prompt: Prompt) -> Iterator[OptbenchError]:
+    columns = set(data.train.items[0].row)
+    for name in sorted(prompt.placeholders() - columns):
+        yield _no_column("dataset.prompt", name, columns)
+    shown = Prompt(({"role": "user", "content": config.dataset.demonstration},)).placeholders()
+    for name in sorted(shown - columns):
+        yield _no_column("dataset.demonstration", name, columns)
+    roles = [message.role for message in config.dataset.prompt]
+    if not roles or roles[-1] is not Role.user:
+        yield ConfigError(
+            "the last message must be the user's",
+            key="dataset.prompt",
+            mend="end the prompt with {role: user, content: ...}",
+        )
+    elif not Prompt(prompt.messages[-1:]).placeholders():
+        yield ConfigError(
+            "the user's message shows nothing of the item",
+            key="dataset.prompt",
+            mend="put a {column} into it",
+        )
+
+
+def _no_column(key: str, name: str, columns: set[str]) -> ConfigError:
+    return ConfigError(
+        f"'{{{name}}}' is no column",
+        key=key,
+        mend=f"use one of {', '.join(sorted(columns))}",
+    )
+
+
+def _metrics(
+    config: Config, data: Data, metrics: Mapping[str, Metric]
+) -> Iterator[OptbenchError]:
+    for index, (name, metric) in enumerate(metrics.items()):
+        key = f"dataset.metrics.{index}.target"
+        for part in data:
+            missing = sorted(
+                {column for column in metric.columns for item in part if column not in item.row}
+            )
+            for column in missing:
+                yield ConfigError(
+                    f"metric '{name}' needs column '{column}', which rows of the "
+                    f"{part.name} slice lack",
+                    key=key,
+                    mend=f"use one of {', '.join(sorted(part.items[0].row))}",
+                )
+        if not any(column not in item.row for column in metric.columns for item in data.train):
+            yield from _scores(name, metric, data.train, key)
+
+
+def _scores(name: str, metric: Metric, part: Slice, key: str) -> Iterator[OptbenchError]:
+    """The right answer itself must be scoreable, or the metric cannot read this target."""
+    item = part.items[0]
+    try:
+        metric.score(str(item.row[metric.columns[0]]) if metric.columns else "", item.row)
+    except Exception as error:
+        yield ConfigError(
+            f"metric '{name}' raised {type(error).__name__} on item '{item.id}': {error}",
+            key=key,
+            mend="name the column that holds the answer",
+        )
+
+
+def _slices(data: Data, prompt: Prompt) -> Iterator[OptbenchError]:
+    asked = {
+        part.name: {str(prompt.render(item.row, item.row)): item.id for item in part}
+        for part in data
+    }
+    for part in data:
+        if len(asked[part.name]) < len(part):
+            yield ConfigError(
+                f"{len(part) - len(asked[part.name])} of {len(part)} items of the {part.name} "
+                "slice ask the same as another one",
+                key=f"dataset.slices.{part.name}",
+                mend="remove the repeated rows",
+            )
+    for one, other in combinations(asked, 2):
+        shared = asked[one].keys() & asked[other].keys()
+        if shared:
+            example = asked[one][next(iter(shared))]
+            yield ConfigError(
+                f"shares {len(shared)} items with {one} (such as '{example}')",
+                key=f"dataset.slices.{other}",
+                mend="choose starts and counts that do not overlap",
+            )
+
+
+def _model(conf: ModelConf, key: str) -> Iterator[OptbenchError]:
+    if isinstance(conf, LiteLLMModelConf):
+        variable = conf.api_key_env
+        if variable and not os.environ.get(variable):
+            yield ConfigError(
+                f"model '{conf.name}' needs the environment variable {variable}",
+                key=f"{key}.api_key_env",
+                mend=f"export {variable}=..., or choose model=smollm2 or model=simulated",
+            )
+    elif isinstance(conf, EmbeddedModelConf):
+        from optbench.models.embedded import check_available
+
+        try:
+            check_available(conf.path)
+        except OptbenchError as error:
+            yield error
+    if conf.temperature < 0:
+        yield ConfigError(f"{conf.temperature} is below 0", key=f"{key}.temperature")
+
+
+def _tracking(config: Config) -> Iterator[OptbenchError]:
+    if config.tracking.kind is not TrackingKind.opik:
+        return
+    if not os.environ.get("OPIK_API_KEY") and not os.environ.get("OPIK_URL_OVERRIDE"):
+        yield ConfigError(
+            "tracking=opik needs the environment variable OPIK_API_KEY (Opik cloud) or "
+            "OPIK_URL_OVERRIDE (your own server)",
+            key="tracking.kind",
+            mend="export one of them, or choose tracking=local",
+        )
+
+
+def _numbers(config: Config) -> Iterator[OptbenchError]:
+    for key, value in (
+        ("n_threads", config.n_threads),
+        ("budget.trials", config.budget.trials),
+        ("dataset.max_tokens", config.dataset.max_tokens),
+    ):
+        if value < 1:
+            yield ConfigError(f"{value} is below 1", key=key, mend="choose 1 or more")

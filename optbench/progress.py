@@ -1,0 +1,126 @@
+"""How a task shows that it moves: a live line in a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from optbench.models.ledger import Ledger, Phase, totals
+from optbench.recorder import Trial
+from optbench.rollouts import Rollout
+
+LINE_EVERY_S = 10.0
+"""Where there is no terminal: seconds between two lines of one phase."""
+
+
+def dollars(total: dict[str, Any]) -> str:
+    """A ledger total's cost as text; unknown is not free."""
+    if total["cost_usd"] is None:
+        return "cost unknown"
+    more = " + unknown" if total["unpriced_calls"] else ""
+    return f"${total['cost_usd']:.4f}{more}"
+
+
+class Display:
+    """Phase, items done, best score so far, calls, cost.
+
+    Args:
+        title: What is running, one line.
+        ledger: For calls and cost.
+        console: Where to; default is stdout.
+    """
+
+    def __init__(self, title: str, ledger: Ledger, console: Console | None = None) -> None:
+        self.console = console or Console(file=sys.stdout, highlight=False)
+        self._ledger = ledger
+        self._lock = threading.Lock()
+        self._best: tuple[str, float] | None = None
+        self._phase: Phase = "baseline"
+        self._done = 0
+        self._total: int | None = None
+        self._trials = 0
+        self._said = 0.0
+        self._live = self.console.is_terminal
+        self._bar = Progress(
+            TextColumn("[bold]{task.description}"),
+            BarColumn(bar_width=24),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[facts]}"),
+            TimeElapsedColumn(),
+            console=self.console,
+            transient=True,
+            disable=not self._live,
+        )
+        self._task = self._bar.add_task("starting", total=None, facts="")
+        self.console.print(title, markup=False)
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """Shows itself for as long as the task runs."""
+        with self._bar:
+            yield
+
+    def phase(self, phase: Phase, total: int | None) -> None:
+        """A phase begins; ``total`` rollouts are expected, None where nobody knows."""
+        with self._lock:
+            self._phase, self._done, self._total = phase, 0, total
+            self._said = time.monotonic()
+        self._bar.reset(self._task, total=total, description=phase, facts=self._facts())
+        if not self._live:
+            self.console.print(f"[{phase}] started", markup=False)
+
+    def rollout(self, _done: Rollout) -> None:
+        """One more rollout is done."""
+        with self._lock:
+            self._done += 1
+            due = time.monotonic() - self._said >= LINE_EVERY_S
+            if due:
+                self._said = time.monotonic()
+        if self._live:
+            self._bar.update(self._task, advance=1, facts=self._facts())
+        elif due:
+            self.console.print(self._line(), markup=False)
+
+    def trial(self, trial: Trial, objective: str, *, whole: bool, better: bool) -> None:
+        """One more candidate is scored.
+
+        Args:
+            trial: What came of it.
+            objective: The metric to show.
+            whole: Whether it was scored on the whole validation slice.
+            better: Whether that is the best such score so far.
+        """
+        score = trial.means[objective]
+        with self._lock:
+            self._trials += 1
+            if better:
+                self._best = (objective, score)
+        if not self._live and whole:
+            mark = " (best so far)" if better else ""
+            self.console.print(
+                f"[optimise] trial {trial.index}: {objective} {score:.3f} on {trial.items} "
+                f"validation items{mark}; {self._facts()}",
+                markup=False,
+            )
+
+    def say(self, text: str) -> None:
+        """A line above the bar."""
+        self.console.print(text, markup=False)
+
+    def _line(self) -> str:
+        of = f"/{self._total}" if self._total else ""
+        return f"[{self._phase}] {self._done}{of} rollouts; {self._facts()}"
+
+    def _facts(self) -> str:
+        total = totals(self._ledger.calls())
+        best = f"best {self._best[0]} {self._best[1]:.3f}, " if self._best else ""
+        trials = f"{self._trials} trials, " if self._trials else ""
+        failed = f" ({total['failed']} failed)" if total["failed"] else ""
+        return f"{trials}{best}{total['calls']} calls{failed}, {dollars(total)}"

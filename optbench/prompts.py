@@ -1,0 +1,74 @@
+"""The thing that is optimised: a chat prompt with placeholders, and how it becomes messages."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from optbench.models.types import Message
+
+_PLACEHOLDER = re.compile(r"\{([^{}\n]+)\}")
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """A candidate prompt.
+
+    Attributes:
+        messages: Chat messages; ``{column}`` stands for a value of the item.
+        params: Sampling parameters that are part of the candidate (``temperature`` ...); they take
+            precedence over the model's own.
+    """
+
+    messages: tuple[Message, ...]
+    params: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def fingerprint(self) -> str:
+        """12 hex digits of the sha256 of messages and parameters: equal prompts, equal fingerprint."""
+        text = json.dumps(self.to_json(), sort_keys=True, ensure_ascii=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+    def placeholders(self) -> set[str]:
+        """The names in braces, over all messages."""
+        return {
+            name for message in self.messages for name in _PLACEHOLDER.findall(message["content"])
+        }
+
+    def render(self, row: Mapping[str, Any], columns: Iterable[str]) -> list[dict[str, str]]:
+        """The messages for one item.
+
+        Only ``columns`` are filled, in one pass: a candidate cannot pull the answer column into the
+        prompt, and braces inside a value stay what they are.
+        """
+        allowed = frozenset(columns)
+
+        def value(match: re.Match[str]) -> str:
+            name = match[1]
+            return str(row[name]) if name in allowed and name in row else match[0]
+
+        return [
+            {"role": message["role"], "content": _PLACEHOLDER.sub(value, message["content"])}
+            for message in self.messages
+        ]
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain data, for files."""
+        plain: dict[str, Any] = {"messages": [dict(message) for message in self.messages]}
+        if self.params:
+            plain["params"] = dict(self.params)
+        return plain
+
+
+def fill(template: str, row: Mapping[str, Any]) -> str:
+    """Fills every ``{column}`` of a template from a row, in one pass."""
+    return _PLACEHOLDER.sub(lambda match: str(row.get(match[1], match[0])), template)
+
+
+def escape_free(text: str) -> bool:
+    """Whether a literal text holds nothing that rendering would take for a placeholder."""
+    return not _PLACEHOLDER.search(text)

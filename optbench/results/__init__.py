@@ -1,0 +1,1 @@
+"""What a task leaves behind, and what is read from it."""

@@ -1,0 +1,100 @@
+"""A job folder: the names of its files, their schema versions, and how they are written.
+
+Nothing else in optbench knows a file name. Files are replaced whole (write aside, fsync, rename), so
+that a reader sees the old one or the new one and never half of either.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+SCHEMA_VERSION = 1
+"""Of task.json, status.json, result.json, trials.jsonl and items.parquet."""
+
+
+class JobFolder:
+    """The files of one job."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.task = path / "task.json"
+        self.status = path / "status.json"
+        self.items = path / "items.parquet"
+        self.trials = path / "trials.jsonl"
+        self.calls = path / "calls.sqlite"
+        self.opik = path / "opik.sqlite"
+        self.result = path / "result.json"
+        self.log = path / "job.log"
+
+    def create(self) -> None:
+        """Makes the folder."""
+        self.path.mkdir(parents=True, exist_ok=True)
+
+    def read_result(self) -> dict[str, Any] | None:
+        """``result.json``; None when there is none yet: its presence is success."""
+        if not self.result.exists():
+            return None
+        loaded: dict[str, Any] = json.loads(self.result.read_text(encoding="utf-8"))
+        return loaded
+
+
+def write_json(path: Path, value: dict[str, Any]) -> None:
+    """Replaces a JSON file whole; keys keep their order."""
+    with _replacing(path) as aside:
+        aside.write_text(
+            json.dumps({"schema_version": SCHEMA_VERSION, **value}, indent=2, ensure_ascii=False)
+            + "\n",
+            encoding="utf-8",
+        )
+
+
+def write_items(path: Path, rows: Sequence[dict[str, Any]], metrics: Sequence[str]) -> None:
+    """Replaces ``items.parquet``: a row for each rollout, a score and a reason for each metric.
+
+    Args:
+        path: The file.
+        rows: Values by column; a column that a row lacks is null.
+        metrics: Names of the metrics, in order; they make the columns ``score.<name>`` and
+            ``reason.<name>``.
+    """
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    schema = pa.schema(
+        [
+            ("phase", pa.string()),
+            ("slice", pa.string()),
+            ("item_id", pa.string()),
+            ("candidate", pa.string()),
+            ("trial", pa.int32()),
+            ("output", pa.string()),
+            *((f"score.{name}", pa.float64()) for name in metrics),
+            *((f"reason.{name}", pa.string()) for name in metrics),
+            ("tokens_in", pa.int64()),
+            ("tokens_out", pa.int64()),
+            ("tokens_cached", pa.int64()),
+            ("cost_usd", pa.float64()),
+            ("latency_s", pa.float64()),
+        ],
+        metadata={"optbench_schema_version": str(SCHEMA_VERSION)},
+    )
+    table = pa.Table.from_pylist(list(rows), schema=schema)
+    with _replacing(path) as aside:
+        parquet.write_table(table, aside)
+
+
+@contextmanager
+def _replacing(path: Path) -> Iterator[Path]:
+    aside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        yield aside
+        with aside.open("rb+") as written:
+            os.fsync(written.fileno())
+        aside.replace(path)
+    finally:
+        aside.unlink(missing_ok=True)

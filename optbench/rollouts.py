@@ -1,0 +1,143 @@
+"""Running a prompt on items and scoring what comes back: the one evaluator of optbench."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+
+from optbench.agents.chat import ChatAgent
+from optbench.data.items import Item, Slice, SliceName
+from optbench.errors import OptbenchError
+from optbench.metrics.base import Metric, Score, mean, oriented
+from optbench.models.gateway import Gateway
+from optbench.models.ledger import Phase
+from optbench.models.types import ChatReply
+from optbench.prompts import Prompt
+
+
+@dataclass(frozen=True)
+class Rollout:
+    """One run of the program under test on one item, scored by every metric.
+
+    Attributes:
+        started_at: Seconds since the epoch.
+        latency_s: Wall time of the model call with its retries, in seconds.
+    """
+
+    phase: Phase
+    slice: SliceName
+    item: Item
+    prompt: Prompt
+    reply: ChatReply
+    scores: Mapping[str, Score]
+    started_at: float
+    latency_s: float
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """A prompt's rollouts on items of one slice, in the items' order."""
+
+    prompt: Prompt
+    slice: SliceName
+    rollouts: tuple[Rollout, ...] = field(repr=False)
+
+    def means(self) -> dict[str, float]:
+        """The mean of each metric."""
+        names = self.rollouts[0].scores
+        return {name: mean([done.scores[name].value for done in self.rollouts]) for name in names}
+
+
+class Cancelled(BaseException):
+    """The task is being ended; no further rollout starts.
+
+    Not an ``Exception``, for the optimizers swallow those.
+    """
+
+
+class Runner:
+    """Runs rollouts, tells the listener of each, and stops when the task is cancelled.
+
+    Args:
+        agent: The program under test.
+        gateway: Knows the current phase.
+        metrics: By name; the first is the objective.
+        n_threads: Items at once in :meth:`evaluate`.
+        listen: Called with each finished rollout, from any thread.
+    """
+
+    def __init__(
+        self,
+        agent: ChatAgent,
+        gateway: Gateway,
+        metrics: Mapping[str, Metric],
+        *,
+        n_threads: int,
+        listen: Callable[[Rollout], None],
+    ) -> None:
+        self.metrics = metrics
+        self.objective = next(iter(metrics))
+        self.n_threads = n_threads
+        self.cancelled = threading.Event()
+        self._agent = agent
+        self._gateway = gateway
+        self._listen = listen
+
+    def rollout(self, prompt: Prompt, item: Item, slice_name: SliceName) -> Rollout:
+        """Runs and scores one item: one inference serves all metrics.
+
+        Raises:
+            ModelCallError: When the model gave no reply.
+            OptbenchError: When a metric raised, naming metric and item.
+            Cancelled: When the task is being ended.
+        """
+        if self.cancelled.is_set():
+            raise Cancelled
+        phase, started_at, clock = self._gateway.phase, time.time(), time.perf_counter()
+        reply = self._agent.run(prompt, item)
+        latency = time.perf_counter() - clock
+        scores = {name: self._score(name, reply.text, item) for name in self.metrics}
+        done = Rollout(phase, slice_name, item, prompt, reply, scores, started_at, latency)
+        self._listen(done)
+        return done
+
+    def evaluate(self, prompt: Prompt, part: Slice, items: Sequence[Item] = ()) -> Evaluation:
+        """Runs a prompt on a slice, or on some of its items.
+
+        The first failure ends it: a mean over the items that happened to work is no score.
+
+        Raises:
+            ModelCallError, OptbenchError, Cancelled: See :meth:`rollout`.
+        """
+        chosen = list(items or part.items)
+        with ThreadPoolExecutor(self.n_threads, thread_name_prefix="rollout") as pool:
+            futures = [pool.submit(self.rollout, prompt, item, part.name) for item in chosen]
+            try:
+                wait(futures, return_when=FIRST_EXCEPTION)
+            finally:
+                pool.shutdown(wait=False, cancel_futures=True)
+        failed = next((done for done in futures if not done.cancelled() and done.exception()), None)
+        if failed is not None:
+            failed.result()
+        return Evaluation(prompt, part.name, tuple(done.result() for done in futures))
+
+    def objective_of(self, scores: Mapping[str, Score]) -> float:
+        """A rollout's objective, turned so that more is better."""
+        return oriented(self.metrics[self.objective], scores[self.objective].value)
+
+    def score_of(self, evaluation: Evaluation) -> float:
+        """The mean objective, turned so that more is better."""
+        return mean([self.objective_of(done.scores) for done in evaluation.rollouts])
+
+    def _score(self, name: str, output: str, item: Item) -> Score:
+        try:
+            return self.metrics[name].score(output, item.row)
+        except Exception as error:
+            raise OptbenchError(
+                f"metric '{name}' raised {type(error).__name__} on item '{item.id}': {error}",
+                key="dataset.metrics",
+                mend="mend the metric, or the row it cannot score",
+            ) from error

@@ -1,0 +1,1 @@
+"""Opik: on a server, or embedded in the process."""
