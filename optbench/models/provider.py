@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, cast
 
 import litellm
@@ -33,15 +34,21 @@ def model_string(alias: Alias) -> str:
     return f"{PROVIDER}/{alias}"
 
 
-def register(gateway: Gateway) -> None:
-    """Points ``optbench/<alias>`` at a gateway; the latest registration holds.
+@contextmanager
+def registered(gateway: Gateway) -> Iterator[None]:
+    """Points ``optbench/<alias>`` at a gateway for as long as the context is open.
 
     litellm keeps its providers process-wide, and so does this: one task at a time in a process.
     """
-    handler = GatewayProvider(gateway)
-    others = [item for item in litellm.custom_provider_map if item["provider"] != PROVIDER]
-    litellm.custom_provider_map = [*others, {"provider": PROVIDER, "custom_handler": handler}]
+    before = list(litellm.custom_provider_map)
+    others = [item for item in before if item["provider"] != PROVIDER]
+    provider = {"provider": PROVIDER, "custom_handler": GatewayProvider(gateway)}
+    litellm.custom_provider_map = [*others, provider]
     litellm.utils.custom_llm_setup()
+    try:
+        yield
+    finally:
+        litellm.custom_provider_map = before
 
 
 class GatewayProvider(CustomLLM):  # type: ignore[misc]  # litellm ships no types for it

@@ -13,13 +13,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from optbench.data.items import Item, Slice
 from optbench.models.types import ChatReply, ChatRequest, Message
 from optbench.prompts import Prompt, fill
 from optbench.rollouts import Evaluation, Rollout, Runner
-from optbench.tracking.tracker import Tracker
+
+if TYPE_CHECKING:  # it imports opik, which must wait for optbench.environment
+    from optbench.tracking.tracker import Tracker
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from typing import Any
 
 from optbench.tracking.store import OpikStore, Payload
 
+OPIK_VERSION = "2.2.122"
 PAGE = 2000
 """Rows of a stream's page, as the real server has it."""
 
@@ -82,7 +83,8 @@ def _page(rows: list[Payload], request: Request) -> Reply:
 
 @route("GET", "/is-alive/ver")
 def _version(_store: OpikStore, _request: Request) -> Reply:
-    return Reply(200, {"version": "embedded"})
+    # The client compares it with features of real servers: the version this was written against.
+    return Reply(200, {"version": OPIK_VERSION})
 
 
 @route("GET", "/is-alive/ping")

@@ -1,0 +1,126 @@
+"""What a finished task says: the change of each score, with n and interval."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from optbench.data.items import SliceName
+from optbench.metrics.base import Metric
+from optbench.rollouts import Evaluation
+
+CONFIDENCE = 0.95
+RESAMPLES = 10_000
+
+
+def lifts(
+    initial: Mapping[SliceName, Evaluation],
+    final: Mapping[SliceName, Evaluation],
+    metrics: Mapping[str, Metric],
+    *,
+    seed: int,
+) -> dict[str, Any]:
+    """Final minus initial, by slice and metric, over the same items.
+
+    Returns:
+        ``{slice: {metric: {mean, low, high, n, confidence, method}}}``: a percentile bootstrap over
+        items, paired, since both prompts answered the same ones.
+    """
+    return {
+        name: {
+            metric: paired_lift(
+                [done.scores[metric].value for done in initial[name].rollouts],
+                [done.scores[metric].value for done in final[name].rollouts],
+                seed=seed,
+            )
+            for metric in metrics
+        }
+        for name in initial
+    }
+
+
+def paired_lift(before: list[float], after: list[float], *, seed: int) -> dict[str, Any]:
+    """The mean difference of pairs with its bootstrap interval.
+
+    Args:
+        before: Scores by item.
+        after: Scores of the same items in the same order.
+        seed: Of the resampling.
+    """
+    import numpy as np
+    from scipy import stats
+
+    differences = np.subtract(after, before)
+    low = high = float(differences.mean())
+    # Without spread there is nothing to resample; one item says nothing about its spread.
+    if len(differences) > 1 and differences.std() > 0:
+        interval = stats.bootstrap(
+            (differences,),
+            np.mean,
+            n_resamples=RESAMPLES,
+            confidence_level=CONFIDENCE,
+            method="percentile",
+            rng=np.random.default_rng(seed),
+        ).confidence_interval
+        low, high = float(interval.low), float(interval.high)
+    return {
+        "mean": round(float(differences.mean()), 6),
+        "low": round(low, 6),
+        "high": round(high, 6),
+        "n": len(differences),
+        "confidence": CONFIDENCE,
+        "method": "paired percentile bootstrap over items",
+    }
+
+
+def table(result: Mapping[str, Any]) -> Any:
+    """The closing table of a task, as a rich renderable."""
+    from rich.console import Group
+    from rich.table import Table
+    from rich.text import Text
+
+    shown = Table(title=None, header_style="bold")
+    for name in ("slice", "metric", "n", "initial", "final", "change", "95 % interval"):
+        shown.add_column(name, justify="left" if name in ("slice", "metric") else "right")
+    for part, by_metric in result["lift"].items():
+        for metric, lift in by_metric.items():
+            shown.add_row(
+                part,
+                metric,
+                str(lift["n"]),
+                f"{result['scores']['initial'][part][metric]:.3f}",
+                f"{result['scores']['final'][part][metric]:.3f}",
+                f"{lift['mean']:+.3f}",
+                f"[{lift['low']:+.3f}, {lift['high']:+.3f}]",
+            )
+    return Group(shown, *(Text(line) for line in verdict(result)))
+
+
+def verdict(result: Mapping[str, Any]) -> list[str]:
+    """The lines under the table."""
+    from optbench.progress import dollars
+
+    objective = result["objective"]
+    lift = result["lift"]["test"][objective]
+    sign = 1 if result["directions"][objective] == "maximize" else -1
+    low, high = sorted((sign * lift["low"], sign * lift["high"]))
+    if not result["prompt_changed"]:
+        said = "the initial prompt was kept"
+    elif low > 0:
+        said = "better on rows that no one tuned on"
+    elif high < 0:
+        said = "WORSE on rows that no one tuned on"
+    else:
+        said = f"no difference that {lift['n']} test items could show"
+    total = result["ledger"]["total"]
+    own = result["ledger"].get("optimise", {}).get("optimizer", {"calls": 0, "failed": 0, "invalid": 0})
+    lines = [
+        f"{objective} on test: {said} ({result['optimizer']}, {result['finish_reason']}, "
+        f"{result['trials']} trials of {result['candidates']} candidates)",
+        f"calls: {total['calls']} ({total['failed']} failed), "
+        f"{total['tokens_in'] + total['tokens_out']} tokens, {dollars(total)}; optimizer's own: "
+        f"{own['calls']} ({own['failed']} failed, {own['invalid']} unusable)",
+    ]
+    if result["simulated"]:
+        lines.append("SIMULATED MODEL: a formula answered; this is no finding about any real model")
+    return lines

@@ -1,0 +1,251 @@
+"""A task's phases, once everything it needs stands: baseline, optimise, final."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack, nullcontext
+from typing import Any
+
+from optbench.agents.chat import ChatAgent
+from optbench.config.schema import Config, TrackingKind
+from optbench.data.items import Data, SliceName
+from optbench.errors import NoProposalsError
+from optbench.metrics.base import Metric, oriented
+from optbench.models.build import open_gateway
+from optbench.models.ledger import Ledger, Phase
+from optbench.optimizers import build as optimizers
+from optbench.optimizers.protocol import Outcome, Problem
+from optbench.progress import Display
+from optbench.prompts import Prompt
+from optbench.recorder import Recorder, Trial
+from optbench.results.layout import JobFolder
+from optbench.results.summary import lifts, table
+from optbench.rollouts import Evaluation, Rollout, Runner
+from optbench.tracking.tracker import Tracker
+from optbench.versions import versions
+
+class Session:
+    """Everything of one running task; ``stack`` ends what it starts."""
+
+    def __init__(
+        self,
+        config: Config,
+        data: Data,
+        prompt: Prompt,
+        metrics: Mapping[str, Metric],
+        ledger: Ledger,
+        folder: JobFolder,
+        title: str,
+        stack: ExitStack,
+    ) -> None:
+        self._config = config
+        self._data = data
+        self._prompt = prompt
+        self._metrics = metrics
+        self._ledger = ledger
+        self._folder = folder
+        self._timings: dict[str, float] = {}
+        columns = prompt.placeholders()
+        self.display = Display(title, ledger)
+        self._recorder = Recorder(
+            folder, ledger, list(metrics), on_rollout=self._shown, on_trial=self._tried
+        )
+        # Last to be entered, first to be left: whatever ends a task, its rollouts are on disk.
+        self.gateway = open_gateway(config, ledger, self._answers(columns), stack)
+        self.runner = Runner(
+            ChatAgent(self.gateway, columns),
+            self.gateway,
+            metrics,
+            n_threads=config.n_threads,
+            listen=self._recorder.add,
+        )
+        self._best = float("-inf")
+        self._tracker = self._track(columns, stack)
+        stack.callback(self._recorder.flush)
+        stack.callback(self._recorder.close_trial)
+
+    def _answers(self, columns: set[str]) -> list[Any]:
+        from optbench.models.answers import answer_keys
+
+        return answer_keys(self._data, sorted(columns), next(iter(self._metrics.values())).columns[0])
+
+    def _track(self, columns: set[str], stack: ExitStack) -> Tracker:
+        conf = self._config.tracking
+        if conf.kind is TrackingKind.local:
+            from optbench.tracking.store import OpikStore
+            from optbench.tracking.transport import install
+
+            store = OpikStore(self._folder.opik)
+            stack.callback(store.close)
+            transport = install()
+            transport.attach(store)
+            stack.callback(transport.detach)
+        shown = columns | {column for metric in self._metrics.values() for column in metric.columns}
+        shown |= Prompt(
+            ({"role": "assistant", "content": self._config.dataset.demonstration},)
+        ).placeholders()
+        tracker = Tracker(
+            project=conf.project, dataset=self._config.dataset.name, columns=shown, spans=conf.spans
+        )
+        tracker.know(self._data)
+        stack.callback(tracker.close)
+        return tracker
+
+    def run(self, *, on_phase: Callable[[Phase], None] = lambda _: None) -> dict[str, Any]:
+        """Runs the phases; the result, without the task's identity.
+
+        Raises:
+            NoProposalsError: When an optimizer that should propose tried no candidate.
+            OptbenchError: When a model or a metric failed.
+        """
+        with self.display.running():
+            self._enter("baseline", self._items(), on_phase)
+            initial = self._evaluate(self._prompt, "baseline")
+            self._best = self.runner.score_of(initial["validation"])
+            self._enter("optimise", None, on_phase)
+            outcome = self._optimise(initial["validation"])
+            changed = outcome.prompt.fingerprint != self._prompt.fingerprint
+            # An unchanged prompt has its scores already: a second measurement would only add noise.
+            self._enter("final", self._items() if changed else 0, on_phase)
+            final = self._evaluate(outcome.prompt, "final") if changed else initial
+            self._leave()
+        return self._result(initial, outcome, final, changed=changed)
+
+    def show(self, result: dict[str, Any]) -> None:
+        """The closing table and where the files are."""
+        self.display.console.print(table(result))
+        self.display.say(f"files: {self._folder.path}")
+
+    def _items(self) -> int:
+        return len(self._data.validation) + len(self._data.test)
+
+    def _enter(self, phase: Phase, total: int | None, on_phase: Callable[[Phase], None]) -> None:
+        self._leave()
+        self.gateway.phase = phase
+        self._timings[phase] = -time.perf_counter()
+        on_phase(phase)
+        self.display.phase(phase, total)
+
+    def _leave(self) -> None:
+        """Closes the running phase's clock, and saves what it brought."""
+        for phase, begun in self._timings.items():
+            if begun < 0:
+                self._timings[phase] = round(begun + time.perf_counter(), 3)
+                self._recorder.flush()
+
+    def _evaluate(self, prompt: Prompt, name: str) -> dict[SliceName, Evaluation]:
+        done: dict[SliceName, Evaluation] = {}
+        for part in (self._data.validation, self._data.test):
+            done[part.name] = self.runner.evaluate(prompt, part)
+            self._tracker.log_evaluation(name, done[part.name])
+        return done
+
+    def _optimise(self, baseline: Evaluation) -> Outcome:
+        conf = self._config.optimizer
+        optimizer = optimizers.build(conf)
+        problem = Problem(
+            prompt=self._prompt,
+            train=self._data.train,
+            validation=self._data.validation,
+            baseline=baseline,
+            seed=self._config.seed,
+            demonstration=self._config.dataset.demonstration,
+            runner=self.runner,
+            ask=lambda request: self.gateway.complete("optimizer", request, "optimizer"),
+            tracker=self._tracker,
+        )
+        self._recorder.start_optimising()
+        with self._provider():
+            try:
+                outcome = optimizer.optimize(problem, **optimizers.as_keywords(conf.optimize))
+            except Exception as error:
+                if optimizer.proposes and self._no_usable_reply():
+                    raise self._no_proposals() from error
+                raise
+            finally:
+                self._recorder.close_trial()
+        if optimizer.proposes and (self._candidates() == 0 or self._no_usable_reply()):
+            raise self._no_proposals()
+        return outcome
+
+    def _provider(self) -> Any:
+        """Libraries that bring their own calls reach the gateway through litellm."""
+        from optbench.config.optimizers import OpikConf
+
+        if not isinstance(self._config.optimizer, OpikConf):
+            return nullcontext()
+        from optbench.models.provider import registered
+
+        return registered(self.gateway)
+
+    def _candidates(self) -> int:
+        own = self._prompt.fingerprint
+        return len({trial.candidate for trial in self._recorder.trials} - {own})
+
+    def _no_usable_reply(self) -> bool:
+        asked = self._ledger.calls(phase="optimise", role="optimizer")
+        return bool(asked) and all(call.outcome != "ok" for call in asked)
+
+    def _no_proposals(self) -> NoProposalsError:
+        asked = self._ledger.calls(phase="optimise", role="optimizer")
+        failed = [call for call in asked if call.outcome != "ok"]
+        why = next((call.error for call in reversed(failed) if call.error), None)
+        return NoProposalsError(
+            f"no proposals: {len(failed)} of the optimizer's {len(asked)} own calls gave nothing "
+            f"usable, and {self._candidates()} candidates were tried"
+            + (f"; the last error was: {why}" if why else ""),
+            key="optimizer_model" if self._config.optimizer_model else "model",
+            mend="choose a model that can write prompts: model@optimizer_model=...",
+        )
+
+    def _shown(self, done: Rollout) -> None:
+        self.display.rollout(done)
+
+    def _tried(self, trial: Trial) -> None:
+        whole = trial.slice == "validation" and trial.items == len(self._data.validation)
+        objective = self.runner.objective
+        score = oriented(self._metrics[objective], trial.means[objective])
+        better = whole and score > self._best
+        if better:
+            self._best = score
+        self.display.trial(trial, objective, whole=whole, better=better)
+
+    def _result(
+        self,
+        initial: Mapping[SliceName, Evaluation],
+        outcome: Outcome,
+        final: Mapping[SliceName, Evaluation],
+        *,
+        changed: bool,
+    ) -> dict[str, Any]:
+        conf = self._config
+        routes = self.gateway.routes
+        return {
+            "dataset": conf.dataset.name,
+            "optimizer": conf.optimizer.name,
+            "model": conf.model.name,
+            "optimizer_model": routes["optimizer"].name,
+            "budget": {"trials": conf.budget.trials},
+            "seed": conf.seed,
+            "test_mode": conf.test_mode,
+            "objective": self.runner.objective,
+            "directions": {name: metric.direction for name, metric in self._metrics.items()},
+            "items": {part.name: len(part) for part in self._data},
+            "fingerprints": {part.name: part.fingerprint for part in self._data},
+            "scores": {
+                "initial": {name: done.means() for name, done in initial.items()},
+                "final": {name: done.means() for name, done in final.items()},
+            },
+            "lift": lifts(initial, final, self._metrics, seed=conf.seed),
+            "prompt_changed": changed,
+            "prompts": {"initial": self._prompt.to_json(), "final": outcome.prompt.to_json()},
+            "finish_reason": outcome.finish_reason,
+            "trials": len(self._recorder.trials),
+            "candidates": self._candidates(),
+            "optimizer_details": dict(outcome.details),
+            "ledger": self._ledger.summary(),
+            "models": {alias: route.model.facts() for alias, route in sorted(routes.items())},
+            "versions": versions(),
+            "timings": {"unit": "s", **self._timings},
+        }

@@ -1,0 +1,249 @@
+"""The whole life of a task: data, preflight, baseline, optimise, final, result."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import platform
+import signal
+import threading
+import time
+import traceback
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import Any, cast
+
+from omegaconf import DictConfig, OmegaConf
+
+from optbench import environment, preflight
+from optbench.config import Config
+from optbench.config.identity import IDENTITY_VERSION, identity
+from optbench.data.items import Data
+from optbench.data.load import TEST_MODE_ITEMS, load
+from optbench.errors import ConfigError, NoProposalsError, OptbenchError
+from optbench.metrics import registry
+from optbench.models.ledger import Ledger
+from optbench.prompts import Prompt
+from optbench.results.layout import JobFolder, write_json
+
+TEST_MODE_TRIALS = 2
+"""Trials in ``test_mode``, at most."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """One composed task.
+
+    Attributes:
+        config: Resolved, as typed objects.
+        plain: The same as plain data, for files; environment references are not in it.
+        identity: 64 hex digits; equal for equal tasks.
+    """
+
+    config: Config
+    plain: dict[str, Any]
+    identity: str
+
+    @classmethod
+    def from_config(cls, cfg: DictConfig) -> Task:
+        """From what Hydra composed.
+
+        Raises:
+            ConfigError: When a value that must be given is missing.
+        """
+        missing = sorted(OmegaConf.missing_keys(cfg))
+        if missing:
+            raise ConfigError("must be given", key=missing[0], mend=f"add {missing[0]}=...")
+        own = identity(cfg)
+        if cfg.test_mode:
+            cfg = cfg.copy()
+            cfg.budget.trials = min(cfg.budget.trials, TEST_MODE_TRIALS)
+        plain = cast(dict[str, Any], OmegaConf.to_container(cfg, resolve=True, enum_to_str=True))
+        return cls(cast(Config, OmegaConf.to_object(cfg)), plain, own)
+
+    @property
+    def title(self) -> str:
+        """One line that says what is running; simulated models are labelled."""
+        conf = self.config
+        label = "  [SIMULATED MODEL: no finding]" if self.simulated else ""
+        small = f"  [test_mode: {TEST_MODE_ITEMS} items a slice]" if conf.test_mode else ""
+        return (
+            f"optbench {self.identity[:6]}: {conf.dataset.name} x {conf.optimizer.name} x "
+            f"{conf.model.name}, {conf.budget.trials} trials, seed {conf.seed}{small}{label}"
+        )
+
+    @property
+    def simulated(self) -> bool:
+        """Whether any of its models is simulated."""
+        from optbench.config.schema import SimulatedModelConf
+
+        return any(
+            isinstance(model, SimulatedModelConf)
+            for model in (self.config.model, self.config.optimizer_model)
+        )
+
+
+def run_task(task: Task, path: Path) -> dict[str, Any]:
+    """Runs a task in its folder; what it learns is in the folder's files.
+
+    A folder that holds this very task's result is left as it is, and that result returned.
+
+    Returns:
+        The content of ``result.json``.
+
+    Raises:
+        ConfigError: When the task cannot work, or the folder holds another task's result.
+        NoProposalsError: When the optimizer tried no candidate.
+        OptbenchError: When the run failed.
+        KeyboardInterrupt: After Ctrl-C or SIGTERM, with everything so far on disk.
+    """
+    folder = JobFolder(path)
+    folder.create()
+    done = folder.read_result()
+    if done is not None:
+        return _finished(task, folder, done)
+    status = _Status(folder)
+    status.write("running")
+    try:
+        result = _run(task, folder, status)
+    except KeyboardInterrupt:
+        status.write("interrupted")
+        raise
+    except Exception as error:
+        problem = _out_of_space(error)
+        status.write("failed", problem)
+        if problem is error:
+            raise
+        raise problem from error
+    status.write("success")
+    return result
+
+
+def _finished(task: Task, folder: JobFolder, done: dict[str, Any]) -> dict[str, Any]:
+    if done.get("identity") != task.identity:
+        raise ConfigError(
+            f"'{folder.path}' holds the result of another task ({str(done.get('identity'))[:6]})",
+            key="hydra.run.dir",
+            mend="choose another folder, or move that one away",
+        )
+    print(f"already finished, nothing to do: {folder.path}")
+    return done
+
+
+def _run(task: Task, folder: JobFolder, status: _Status) -> dict[str, Any]:
+    config = task.config
+    environment.prepare(config.tracking)
+    data = load(config.dataset, test_mode=config.test_mode)
+    prompt = Prompt(
+        tuple({"role": m.role.value, "content": m.content} for m in config.dataset.prompt)
+    )
+    metrics = registry.build(config.dataset.metrics)
+    preflight.check(config, data, prompt, metrics)
+    write_json(folder.task, _described(task, data))
+    # Here: it imports opik, which takes seconds that a bad config need not wait for.
+    from optbench.session import Session
+
+    with ExitStack() as stack:
+        ledger = Ledger(folder.calls)
+        stack.callback(ledger.close)
+        session = Session(config, data, prompt, metrics, ledger, folder, task.title, stack)
+        stack.enter_context(_ending_well(session.runner.cancelled))
+        result = session.run(on_phase=lambda phase: status.write("running", phase=phase))
+        body = {"identity": task.identity, "identity_version": IDENTITY_VERSION, **result}
+        body["simulated"] = task.simulated
+        write_json(folder.result, body)
+    session.show(body)
+    return body
+
+
+def _described(task: Task, data: Data) -> dict[str, Any]:
+    from optbench.versions import versions
+
+    return {
+        "identity": task.identity,
+        "identity_version": IDENTITY_VERSION,
+        "config": task.plain,
+        "versions": versions(),
+        "fingerprints": {part.name: part.fingerprint for part in data},
+    }
+
+
+class _Status:
+    """``status.json``: what a person, or another process, sees of a task from outside."""
+
+    def __init__(self, folder: JobFolder) -> None:
+        self._folder = folder
+        self._started = time.time()
+        self._phase: str | None = None
+
+    def write(
+        self, state: str, error: BaseException | None = None, *, phase: str | None = None
+    ) -> None:
+        self._phase = phase or self._phase
+        said = None
+        if error is not None:
+            said = {
+                "type": type(error).__name__,
+                "message": str(error),
+                "traceback": "".join(traceback.format_exception(error)),
+            }
+        # A full disk must not hide the error that is being reported.
+        with contextlib.suppress(OSError):
+            write_json(
+                self._folder.status,
+                {
+                    "state": state,
+                    "reason": _reason(error),
+                    "phase": self._phase,
+                    "pid": os.getpid(),
+                    "host": platform.node(),
+                    "started_at": self._started,
+                    "written_at": time.time(),
+                    "error": said,
+                },
+            )
+
+
+def _reason(error: BaseException | None) -> str | None:
+    if isinstance(error, NoProposalsError):
+        return "no proposals"
+    return type(error).__name__ if error else None
+
+
+def _out_of_space(error: Exception) -> Exception:
+    """A full disk under any of its names, as one clear error; other errors as they are."""
+    import errno
+    import sqlite3
+
+    full = (isinstance(error, OSError) and error.errno == errno.ENOSPC) or (
+        isinstance(error, sqlite3.OperationalError) and "disk is full" in str(error)
+    )
+    if not full:
+        return error
+    return OptbenchError(
+        "the disk is full; what was written before is kept",
+        key="hydra.run.dir",
+        mend="free some space, or choose a folder on another disk, and start again",
+    )
+
+
+@contextlib.contextmanager
+def _ending_well(cancelled: threading.Event) -> Iterator[None]:
+    """SIGINT and SIGTERM end the task with its files written: rollouts stop, then it unwinds."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def stop(number: int, _frame: FrameType | None) -> None:
+        cancelled.set()
+        raise KeyboardInterrupt(signal.Signals(number).name)
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
