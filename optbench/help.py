@@ -44,7 +44,7 @@ def render(conf: Path, arguments: Sequence[str]) -> str:
     with initialize_config_dir(str(conf), version_base="1.3", job_name="optbench"):
         config = compose("config", overrides, return_hydra_config=True)
         page = config.hydra.help
-        task = OmegaConf.masked_copy(config, [key for key in config if key != "hydra"])
+        task = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
         return string.Template(page.template).substitute(
             HEADER=page.header,
             FOOTER=page.footer,

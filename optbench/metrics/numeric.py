@@ -9,7 +9,7 @@ from typing import Any
 
 from optbench.metrics.base import Direction, Score
 
-_NUMBER = re.compile(r"[-−]?\d[\d,]*(?:\.\d+)?|[-−]?\.\d+")  # noqa: RUF001 models write U+2212 too
+_NUMBER = re.compile(r"[-−]?\d[\d,]*(?:\.\d+)?|[-−]?\.\d+")
 _MARKED = re.compile(r"####\s*(.+)")
 
 
@@ -56,6 +56,6 @@ def final_number(text: str) -> Decimal | None:
     numbers = _NUMBER.findall(marked[-1]) if marked else []
     numbers = numbers[:1] or _NUMBER.findall(text)[-1:]
     try:
-        return Decimal(numbers[0].replace(",", "").replace("−", "-")) if numbers else None  # noqa: RUF001
+        return Decimal(numbers[0].replace(",", "").replace("−", "-")) if numbers else None
     except InvalidOperation:
         return None

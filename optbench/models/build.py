@@ -77,9 +77,7 @@ def _open(conf: ModelConf, config: Config, answers: Sequence[AnswerKey]) -> Chat
         from optbench.models.embedded import EmbeddedModel, default_weights
 
         path = default_weights() if conf.path is None else Path(conf.path).expanduser()
-        return EmbeddedModel(
-            path, n_parallel=conf.n_parallel, context_tokens=conf.context_tokens
-        )
+        return EmbeddedModel(path, n_parallel=conf.n_parallel, context_tokens=conf.context_tokens)
     if isinstance(conf, LiteLLMModelConf):
         from optbench.models.remote import RemoteModel
 

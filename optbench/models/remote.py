@@ -96,10 +96,9 @@ class RemoteModel:
         price = self._conf.price
         if price is not None:
             usage = response.usage
-            spent = (
-                (usage.prompt_tokens or 0) * price.input_per_million
-                + (usage.completion_tokens or 0) * price.output_per_million
-            )
+            spent = (usage.prompt_tokens or 0) * price.input_per_million + (
+                usage.completion_tokens or 0
+            ) * price.output_per_million
             return float(spent / 1e6)
         try:
             return float(litellm.completion_cost(response, model=self._conf.id))

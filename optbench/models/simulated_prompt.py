@@ -6,6 +6,7 @@ import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from optbench.models.types import Message
 
@@ -95,7 +96,7 @@ def read_properties(before: Sequence[Message], answers: Mapping[str, str]) -> Pr
 def _shown_as_turns(before: Sequence[Message], answers: Mapping[str, str]) -> list[float]:
     """Relevance of each user turn that an assistant's turn answers."""
     found = []
-    for asked, answered in zip(before, before[1:], strict=False):
+    for asked, answered in pairwise(before):
         if (asked["role"], answered["role"]) != ("user", "assistant"):
             continue
         right = answers.get(asked["content"].strip())

@@ -64,7 +64,11 @@ def _unknown(call: Callable[..., Any], given: dict[str, Any], key: str) -> Itera
     parameters = inspect.signature(call).parameters.values()
     if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
         return
-    known = {p.name: p for p in parameters if p.kind is p.KEYWORD_ONLY or p.kind is p.POSITIONAL_OR_KEYWORD}
+    known = {
+        p.name: p
+        for p in parameters
+        if p.kind is p.KEYWORD_ONLY or p.kind is p.POSITIONAL_OR_KEYWORD
+    }
     for name in ("self", "problem"):
         known.pop(name, None)
     for name in given.keys() - known.keys():

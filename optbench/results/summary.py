@@ -113,7 +113,11 @@ def verdict(result: Mapping[str, Any]) -> list[str]:
     else:
         said = f"no difference that {lift['n']} test items could show"
     total = result["ledger"]["total"]
-    own = result["ledger"].get("optimise", {}).get("optimizer", {"calls": 0, "failed": 0, "invalid": 0})
+    own = (
+        result["ledger"]
+        .get("optimise", {})
+        .get("optimizer", {"calls": 0, "failed": 0, "invalid": 0})
+    )
     lines = [
         f"{objective} on test: {said} ({result['optimizer']}, {result['finish_reason']}, "
         f"{result['trials']} trials of {result['candidates']} candidates)",

@@ -31,9 +31,7 @@ class Tracker:
         spans: Whether a trace also has a span for its model call.
     """
 
-    def __init__(
-        self, *, project: str, dataset: str, columns: Iterable[str], spans: bool
-    ) -> None:
+    def __init__(self, *, project: str, dataset: str, columns: Iterable[str], spans: bool) -> None:
         self.project = project
         self._dataset = dataset
         self._columns = sorted(columns)

@@ -54,7 +54,9 @@ class EmbeddedTransport(httpx.BaseTransport):
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """httpx's entry."""
         reply = self._answer(request)
-        content_type = "application/x-ndjson" if isinstance(reply.body, list) else "application/json"
+        content_type = (
+            "application/x-ndjson" if isinstance(reply.body, list) else "application/json"
+        )
         return httpx.Response(
             reply.status,
             headers={"content-type": content_type, **reply.headers},
@@ -95,7 +97,7 @@ _installing = threading.Lock()
 
 def install() -> EmbeddedTransport:
     """Installs the transport, once per process; to be called before the first opik client."""
-    global _installed  # noqa: PLW0603  opik's own cache of connections is process-wide, see above
+    global _installed
     with _installing:
         if _installed is None:
             _installed = EmbeddedTransport()

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-class JobExit(RuntimeError):
+class JobExitError(RuntimeError):
     """A job tried to end the whole program."""
 
 
@@ -75,7 +75,7 @@ def _run(launcher: OptbenchLauncher, job: DictConfig) -> JobReturn:
         try:
             return launcher.task_function(cfg)
         except SystemExit as exit_:
-            raise JobExit(f"the job called sys.exit({exit_.code!r})") from exit_
+            raise JobExitError(f"the job called sys.exit({exit_.code!r})") from exit_
 
     contained.__module__ = launcher.task_function.__module__
     try:

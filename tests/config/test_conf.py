@@ -1,0 +1,183 @@
+"""Every YAML file composes, and says what its schema says."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+import yaml
+from omegaconf import OmegaConf
+from support import composed, options
+
+from optbench.app import conf_folder
+from optbench.config.identity import NEUTRAL_KEYS, identity
+from optbench.config.schema import Config
+
+GROUPS = ("dataset", "optimizer", "model", "budget", "tracking", "engine")
+EVERY = [(group, option) for group in GROUPS for option in options(group)]
+NEEDS = {"gguf": ["model.path=weights/tiny.gguf"], "vllm": ["model.id=hosted_vllm/x"]}
+
+
+@pytest.mark.parametrize(("group", "option"), EVERY, ids=lambda value: value)
+def test_every_option_composes_into_its_dataclass(group: str, option: str) -> None:
+    config = composed(f"{group}={option}", *NEEDS.get(option, []))
+    node = config[group]
+    kind = OmegaConf.get_type(node)
+    assert dataclasses.is_dataclass(kind)
+    typed = OmegaConf.to_object(config)
+    assert isinstance(typed, Config)
+    assert not OmegaConf.missing_keys(config)
+    assert set(node) == {field.name for field in dataclasses.fields(kind)}
+
+
+@pytest.mark.parametrize(("group", "option"), EVERY, ids=lambda value: value)
+def test_every_file_begins_with_what_it_is(group: str, option: str) -> None:
+    lines = (conf_folder() / group / f"{option}.yaml").read_text().splitlines()
+    said = next(line for line in lines if not line.startswith("# @"))
+    assert said.startswith("# ")
+    assert len(said) > 20
+
+
+@pytest.mark.parametrize("option", options("optimizer"))
+def test_every_parameter_of_an_optimizer_stands_in_its_file(option: str) -> None:
+    written = yaml.safe_load((conf_folder() / "optimizer" / f"{option}.yaml").read_text())
+    node = composed(f"optimizer={option}").optimizer
+    for part in ("params", "optimize"):
+        assert set(written.get(part) or {}) == set(node[part])
+
+
+@pytest.mark.parametrize(
+    "option", [o for o in options("optimizer") if o not in ("none", "random_few_shot")]
+)
+def test_no_optimizer_stops_where_the_others_search_on(option: str) -> None:
+    config = composed(f"optimizer={option}", "budget=trials_3")
+    assert config.optimizer.params.skip_perfect_score is False
+    assert config.optimizer.params.n_threads == config.n_threads
+    assert config.optimizer.optimize.max_trials == 3
+    assert "seed" not in config.optimizer.params
+
+
+@pytest.mark.parametrize(
+    ("override", "key"),
+    [
+        ("optimizer.params.max_exampels=3", "max_exampels"),
+        ("dataset.slices.test.cout=3", "cout"),
+        ("nonsense=1", "nonsense"),
+        ("seed=many", "seed"),
+        ("model.n_parallel=two", "model.n_parallel"),
+        ("dataset.source.kind=cloud", "dataset.source.kind"),
+    ],
+)
+def test_unknown_key_or_wrong_type_names_the_key(override: str, key: str) -> None:
+    from optbench.complaints import explain
+
+    with pytest.raises(Exception) as caught:
+        composed(override)
+    assert key in explain(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("override", "meant"),
+    [
+        ("dataset=ticket", "tickets"),
+        ("optimizer=geap", "gepa"),
+        ("model=gpt4o-mini", "gpt-4o-mini"),
+    ],
+)
+def test_unknown_option_names_the_close_ones(override: str, meant: str) -> None:
+    from optbench.complaints import explain
+
+    with pytest.raises(Exception) as caught:
+        composed(override)
+    assert f"Did you mean {meant}" in explain(caught.value)
+
+
+def test_identity_leaves_out_what_cannot_change_a_result() -> None:
+    base = identity(composed())
+    assert identity(composed("tracking=opik")) == base
+    assert identity(composed("model.retries=9")) == base
+    for changing in (
+        "seed=2",
+        "n_threads=1",
+        "model=simulated",
+        "optimizer.params.max_examples=3",
+        "budget=trials_3",
+        "test_mode=true",
+        "dataset.slices.test.count=79",
+        "model@optimizer_model=simulated",
+    ):
+        assert identity(composed(changing)) != base, changing
+
+
+def test_every_field_is_on_one_side() -> None:
+    """A new field changes this list: decide whether it can change a result.
+
+    If it cannot, add it to NEUTRAL_KEYS; if it can, raise IDENTITY_VERSION. Then extend the list.
+    """
+    known = {
+        "dataset": {
+            "name",
+            "description",
+            "licence",
+            "source",
+            "shuffle_seed",
+            "slices",
+            "prompt",
+            "demonstration",
+            "max_tokens",
+            "metrics",
+        },
+        "optimizer": {"name", "target", "params", "optimize"},
+        "model": {
+            "name",
+            "temperature",
+            "proposals",
+            "retries",
+            "id",
+            "api_key_env",
+            "api_base",
+            "timeout_s",
+            "extra",
+            "price",
+            "path",
+            "n_parallel",
+            "context_tokens",
+            "latency_s",
+            "errors",
+        },
+        "budget": {"name", "trials"},
+        "engine": {"name"},
+        "tracking": {"name", "kind", "project", "spans"},
+    }
+    from optbench.config import model_schemas
+    from optbench.config.schema import (
+        BudgetConf,
+        DatasetConf,
+        EngineConf,
+        OptimizerConf,
+        TrackingConf,
+    )
+
+    found = {
+        "dataset": DatasetConf,
+        "optimizer": OptimizerConf,
+        "budget": BudgetConf,
+        "engine": EngineConf,
+        "tracking": TrackingConf,
+    }
+    for group, kind in found.items():
+        assert {field.name for field in dataclasses.fields(kind)} == known[group]
+    models = {f.name for kind in model_schemas().values() for f in dataclasses.fields(kind)}
+    assert models == known["model"]
+    for key in NEUTRAL_KEYS:
+        group, _, name = key.partition(".")
+        assert group == "optimizer_model" or not name or name in known[group], key
+
+
+def test_folder_is_readable_and_safe() -> None:
+    from optbench.config.resolvers import folder
+
+    config = composed("model=simulated")
+    assert folder(_root_=config).startswith("tickets/random_few_shot/simulated/s1-")
+    nasty = composed("model=simulated", "model.name='../../etc/pass wd'")
+    assert ".." not in folder(_root_=nasty).split("/")

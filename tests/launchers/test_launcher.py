@@ -1,0 +1,50 @@
+"""Hydra's own suites, inherited: the launcher does what Hydra expects of any launcher."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hydra.core.plugins import Plugins
+from hydra.plugins.launcher import Launcher
+from hydra.test_utils.launcher_common_tests import (
+    BatchedSweeperTestSuite,
+    IntegrationTestSuite,
+    LauncherTestSuite,
+)
+
+
+def test_discovery() -> None:
+    assert "OptbenchLauncher" in [found.__name__ for found in Plugins.instance().discover(Launcher)]
+
+
+@pytest.mark.parametrize(("launcher_name", "overrides"), [("optbench", [])])
+class TestLauncher(LauncherTestSuite):
+    pass
+
+
+@pytest.mark.parametrize(
+    ("launcher_name", "overrides"),
+    [("optbench", ["hydra/sweeper=basic", "hydra.sweeper.max_batch_size=2"])],
+)
+class TestBatched(BatchedSweeperTestSuite):
+    pass
+
+
+FLAGS: list[Any] = [
+    (
+        {},
+        [
+            "-m",
+            "hydra/job_logging=hydra_debug",
+            "hydra/job_logging=disabled",
+            "hydra/launcher=optbench",
+        ],
+    )
+]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("task_launcher_cfg", "extra_flags"), FLAGS)
+class TestIntegration(IntegrationTestSuite):
+    pass
