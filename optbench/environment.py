@@ -19,10 +19,12 @@ _ALWAYS = {
     "OPIK_ANALYTICS_ENABLE": "false",
 }
 
+EMBEDDED_URL = "http://opik.invalid/api"
+
 _EMBEDDED = {
     # Never dialled: requests end in the embedded backend. Not the cloud's address, for
     # opik-optimizer throttles to 10 calls a second when it sees that.
-    "OPIK_URL_OVERRIDE": "http://opik.invalid/api",
+    "OPIK_URL_OVERRIDE": EMBEDDED_URL,
     # Another name than `default` spares a request for each client.
     "OPIK_WORKSPACE": "optbench",
 }

@@ -15,6 +15,7 @@ from optbench.config.schema import (
     TrackingKind,
 )
 from optbench.data.items import Data, Slice
+from optbench.environment import EMBEDDED_URL
 from optbench.errors import ConfigError, OptbenchError
 from optbench.metrics.base import Metric
 from optbench.optimizers import build as optimizers
@@ -169,7 +170,14 @@ def _model(conf: ModelConf, key: str) -> Iterator[OptbenchError]:
 def _tracking(config: Config) -> Iterator[OptbenchError]:
     if config.tracking.kind is not TrackingKind.opik:
         return
-    if not os.environ.get("OPIK_API_KEY") and not os.environ.get("OPIK_URL_OVERRIDE"):
+    if os.environ.get("OPIK_URL_OVERRIDE") == EMBEDDED_URL:
+        yield ConfigError(
+            "this process has served a task with tracking=local, and Opik's client keeps its "
+            "connections",
+            key="tracking.kind",
+            mend="start optbench once for each tracking, rather than sweep over it",
+        )
+    elif not os.environ.get("OPIK_API_KEY") and not os.environ.get("OPIK_URL_OVERRIDE"):
         yield ConfigError(
             "tracking=opik needs the environment variable OPIK_API_KEY (Opik cloud) or "
             "OPIK_URL_OVERRIDE (your own server)",

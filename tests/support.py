@@ -39,7 +39,11 @@ def command(
 
 def clean_environment() -> dict[str, str]:
     """This process's environment without keys of providers, wide enough not to wrap lines."""
-    kept = {k: v for k, v in os.environ.items() if not k.endswith("_API_KEY")}
+    kept = {
+        k: v
+        for k, v in os.environ.items()
+        if not k.endswith("_API_KEY") and not k.startswith("OPIK_")
+    }
     return {**kept, "COLUMNS": "200"}
 
 

@@ -82,7 +82,7 @@ class Gateway:
         attempts = 1 + (route.retries if retry else 0)
         for attempt in tenacity.Retrying(
             stop=tenacity.stop_after_attempt(attempts),
-            wait=tenacity.wait_exponential_jitter(initial=0.5, max=MAX_WAIT_S),
+            wait=tenacity.wait_random_exponential(multiplier=0.5, max=MAX_WAIT_S),
             retry=tenacity.retry_if_exception(_is_transient),
             reraise=True,
         ):

@@ -14,6 +14,14 @@ from hydra.test_utils.launcher_common_tests import (
 )
 
 
+@pytest.fixture(autouse=True)
+def hydras_own_version_base() -> None:
+    """The suites expect Hydra's default, which optbench's own tests change for the process."""
+    from hydra import version
+
+    version.setbase("1.1")
+
+
 def test_discovery() -> None:
     assert "OptbenchLauncher" in [found.__name__ for found in Plugins.instance().discover(Launcher)]
 
