@@ -59,7 +59,7 @@ class Display:
             disable=not self._live,
         )
         self._task = self._bar.add_task("starting", total=None, facts="")
-        self.console.print(title, markup=False)
+        self.console.print(title, markup=False, soft_wrap=True)
 
     @contextmanager
     def running(self) -> Iterator[None]:
@@ -74,7 +74,7 @@ class Display:
             self._said = time.monotonic()
         self._bar.reset(self._task, total=total, description=phase, facts=self._facts())
         if not self._live:
-            self.console.print(f"[{phase}] started", markup=False)
+            self.console.print(f"[{phase}] started", markup=False, soft_wrap=True)
 
     def rollout(self, _done: Rollout) -> None:
         """One more rollout is done."""
@@ -86,7 +86,7 @@ class Display:
         if self._live:
             self._bar.update(self._task, advance=1, facts=self._facts())
         elif due:
-            self.console.print(self._line(), markup=False)
+            self.console.print(self._line(), markup=False, soft_wrap=True)
 
     def trial(self, trial: Trial, objective: str, *, whole: bool, better: bool) -> None:
         """One more candidate is scored.
@@ -108,11 +108,12 @@ class Display:
                 f"[optimise] trial {trial.index}: {objective} {score:.3f} on {trial.items} "
                 f"validation items{mark}; {self._facts()}",
                 markup=False,
+                soft_wrap=True,
             )
 
     def say(self, text: str) -> None:
         """A line above the bar."""
-        self.console.print(text, markup=False)
+        self.console.print(text, markup=False, soft_wrap=True)
 
     def _line(self) -> str:
         of = f"/{self._total}" if self._total else ""

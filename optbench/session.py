@@ -20,7 +20,7 @@ from optbench.progress import Display
 from optbench.prompts import Prompt
 from optbench.recorder import Recorder, Trial
 from optbench.results.layout import JobFolder
-from optbench.results.summary import lifts, table
+from optbench.results.summary import lifts, table, verdict
 from optbench.rollouts import Evaluation, Rollout, Runner
 from optbench.tracking.tracker import Tracker
 from optbench.versions import versions
@@ -118,6 +118,8 @@ class Session:
     def show(self, result: dict[str, Any]) -> None:
         """The closing table and where the files are."""
         self.display.console.print(table(result))
+        for line in verdict(result):
+            self.display.say(line)
         self.display.say(f"files: {self._folder.path}")
 
     def _items(self) -> int:
@@ -195,8 +197,8 @@ class Session:
         failed = [call for call in asked if call.outcome != "ok"]
         why = next((call.error for call in reversed(failed) if call.error), None)
         return NoProposalsError(
-            f"no proposals: {len(failed)} of the optimizer's {len(asked)} own calls gave nothing "
-            f"usable, and {self._candidates()} candidates were tried"
+            f"no proposals: the optimizer made {len(asked)} calls of its own, {len(failed)} of them "
+            f"of no use, and tried {self._candidates()} candidates"
             + (f"; the last error was: {why}" if why else ""),
             key="optimizer_model" if self._config.optimizer_model else "model",
             mend="choose a model that can write prompts: model@optimizer_model=...",

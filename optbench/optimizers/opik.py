@@ -17,7 +17,7 @@ from opik.evaluation.metrics.score_result import ScoreResult
 from opik_optimizer import ChatPrompt, OptimizableAgent
 
 from optbench.data.items import Item, Slice
-from optbench.errors import ConfigError
+from optbench.errors import ConfigError, NoProposalsError
 from optbench.metrics.base import Score
 from optbench.models.provider import model_string
 from optbench.models.types import Message
@@ -79,6 +79,15 @@ class OpikOptimizer:
             result = optimizer.optimize_prompt(**common, **optimize, seed=problem.seed)
         else:
             result = optimizer.optimize_prompt(**common, **optimize)
+        if self._kind is opik_optimizer.FewShotBayesianOptimizer and not bridge.examples_shown:
+            # Its model writes a template for the examples; where that loses the placeholder the
+            # library goes on without a word and inserts none.
+            raise NoProposalsError(
+                "no proposals: the template that the optimizer's model wrote has no place for "
+                "examples, so no candidate showed any",
+                key="optimizer_model",
+                mend="choose a model that can write it: model@optimizer_model=...",
+            )
         return _outcome(result, problem)
 
 
@@ -94,15 +103,31 @@ class _Bridge:
         }
         self._lock = threading.Lock()
         self._scores: dict[tuple[str, str], Mapping[str, Score]] = {}
+        self._seen: set[str] = set()
+        self.examples_shown = False
+        """Whether any candidate quoted an item of the train slice."""
 
     def run(self, prompt: ChatPrompt, dataset_item: Mapping[str, Any]) -> str:
         """One rollout; its scores are kept for :meth:`metric`, so that nothing is scored twice."""
         key = str(dataset_item["id"])
         part, item = self._items[key]
-        done = self.problem.rollout(_ours(prompt), item, part)
+        candidate = _ours(prompt)
+        self._look_for_examples(candidate)
+        done = self.problem.rollout(candidate, item, part)
         with self._lock:
             self._scores[key, done.reply.text.strip()] = done.scores
         return done.reply.text
+
+    def _look_for_examples(self, candidate: Prompt) -> None:
+        with self._lock:
+            if self.examples_shown or candidate.fingerprint in self._seen:
+                return
+            self._seen.add(candidate.fingerprint)
+        told = "\n".join(message["content"] for message in candidate.messages)
+        columns = self.problem.columns
+        self.examples_shown = any(
+            str(item.row[column]) in told for item in self.problem.train for column in columns
+        )
 
     def metric(self) -> Callable[..., ScoreResult]:
         """The objective as opik-optimizer wants it: more is better, with a reason (HRPO needs it)."""

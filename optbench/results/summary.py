@@ -75,9 +75,7 @@ def paired_lift(before: list[float], after: list[float], *, seed: int) -> dict[s
 
 def table(result: Mapping[str, Any]) -> Any:
     """The closing table of a task, as a rich renderable."""
-    from rich.console import Group
     from rich.table import Table
-    from rich.text import Text
 
     shown = Table(title=None, header_style="bold")
     for name in ("slice", "metric", "n", "initial", "final", "change", "95 % interval"):
@@ -93,7 +91,7 @@ def table(result: Mapping[str, Any]) -> Any:
                 f"{lift['mean']:+.3f}",
                 f"[{lift['low']:+.3f}, {lift['high']:+.3f}]",
             )
-    return Group(shown, *(Text(line) for line in verdict(result)))
+    return shown
 
 
 def verdict(result: Mapping[str, Any]) -> list[str]:
