@@ -5,6 +5,7 @@ Knows no library but Hydra, so that ``--help`` is quick; what runs a task is imp
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from pathlib import Path
@@ -39,6 +40,8 @@ def run(cfg: DictConfig) -> dict[str, Any]:
 def main() -> None:
     """The console script ``optbench``; exits with 0, 1 (a task failed), 2 (bad config) or 130."""
     config.register()
+    # A log line that cannot be written (disk full) must not bury the error under tracebacks.
+    logging.raiseExceptions = False
     wants_traceback = os.environ.get("HYDRA_FULL_ERROR", "0") not in ("", "0")
     # Hydra would print its own half of every error and exit; with this it hands them to us whole.
     os.environ["HYDRA_FULL_ERROR"] = "1"

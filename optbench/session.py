@@ -165,7 +165,8 @@ class Session:
             try:
                 outcome = optimizer.optimize(problem, **optimizers.as_keywords(conf.optimize))
             except Exception as error:
-                if optimizer.proposes and self._no_usable_reply():
+                self._recorder.close_trial()
+                if optimizer.proposes and self._came_to_nothing():
                     raise self._no_proposals() from error
                 raise
             finally:
@@ -187,6 +188,11 @@ class Session:
     def _candidates(self) -> int:
         own = self._prompt.fingerprint
         return len({trial.candidate for trial in self._recorder.trials} - {own})
+
+    def _came_to_nothing(self) -> bool:
+        """Whether an error of the optimizer's is its own model's failure: nothing tried, some lost."""
+        asked = self._ledger.calls(phase="optimise", role="optimizer")
+        return self._candidates() == 0 and any(call.outcome != "ok" for call in asked)
 
     def _no_usable_reply(self) -> bool:
         asked = self._ledger.calls(phase="optimise", role="optimizer")

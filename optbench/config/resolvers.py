@@ -27,6 +27,8 @@ def _safe(name: str) -> str:
     return kept.strip(".")[:64] or "_"
 
 
-def stem(path: str | None) -> str:
-    """A file's name without folder and ending."""
-    return Path(path).stem if path else "unnamed"
+def stem(key: str, *, _parent_: Any) -> str:
+    """The name, without folder and ending, of the file that a sibling key gives."""
+    if OmegaConf.is_missing(_parent_, key) or not _parent_[key]:
+        return "unnamed"
+    return Path(str(_parent_[key])).stem

@@ -23,7 +23,7 @@ from optbench.models.provider import model_string
 from optbench.models.types import Message
 from optbench.optimizers.protocol import Outcome, Problem
 from optbench.prompts import Prompt
-from optbench.tracking.tracker import opik_id
+from optbench.tracking.tracker import FLUSH_TIMEOUT_S, opik_id
 
 METRIC_NAME = "optbench_objective_value"
 """MetaPrompt drops every candidate that contains the metric's name, so it is one nobody writes."""
@@ -71,14 +71,11 @@ class OpikOptimizer:
             "agent": _Agent(bridge),
             "project_name": problem.tracker.project,
         }
-        if self._kind is opik_optimizer.ParameterOptimizer:
-            # Its optimize_prompt raises NotImplementedError: it sets parameters, not words.
-            result = optimizer.optimize_parameter(**common, **optimize)
-        elif self._kind is opik_optimizer.GepaOptimizer:
-            # It reads the seed of its search here and ignores the constructor's.
-            result = optimizer.optimize_prompt(**common, **optimize, seed=problem.seed)
-        else:
-            result = optimizer.optimize_prompt(**common, **optimize)
+        try:
+            result = self._search(optimizer, {**common, **optimize}, problem.seed)
+        finally:
+            # A client of its own, whose threads would send to the next task's store.
+            optimizer.opik_client.end(timeout=FLUSH_TIMEOUT_S)
         if self._kind is opik_optimizer.FewShotBayesianOptimizer and not bridge.examples_shown:
             # Its model writes a template for the examples; where that loses the placeholder the
             # library goes on without a word and inserts none.
@@ -89,6 +86,15 @@ class OpikOptimizer:
                 mend="choose a model that can write it: model@optimizer_model=...",
             )
         return _outcome(result, problem)
+
+    def _search(self, optimizer: Any, keywords: dict[str, Any], seed: int) -> Any:
+        if self._kind is opik_optimizer.ParameterOptimizer:
+            # Its optimize_prompt raises NotImplementedError: it sets parameters, not words.
+            return optimizer.optimize_parameter(**keywords)
+        if self._kind is opik_optimizer.GepaOptimizer:
+            # It reads the seed of its search here and ignores the constructor's.
+            return optimizer.optimize_prompt(**keywords, seed=seed)
+        return optimizer.optimize_prompt(**keywords)
 
 
 class _Bridge:

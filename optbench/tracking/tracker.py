@@ -128,6 +128,8 @@ class Tracker:
     def close(self) -> None:
         """Waits until Opik has what was logged, and ends the client's threads."""
         try:
+            # The client behind opik's decorators is another one, and has a queue of its own.
+            opik.flush_tracker(timeout=FLUSH_TIMEOUT_S)
             self._client.end(timeout=FLUSH_TIMEOUT_S)
         except Exception:
             log.exception("Opik's client did not end cleanly")

@@ -109,6 +109,15 @@ def test_an_optimizer_whose_model_always_fails_has_failed(optimizer: str, tmp_pa
     assert (tmp_path / "items.parquet").exists()
 
 
+@pytest.mark.parametrize("optimizer", ["meta_prompt", "few_shot"])
+def test_malformed_replies_are_no_proposals_either(optimizer: str, tmp_path: Path) -> None:
+    task = Task.from_config(
+        composed(*SMALL, f"optimizer={optimizer}", "model.errors.malformed_json=1.0")
+    )
+    with pytest.raises(NoProposalsError, match="no proposals"):
+        run_task(task, tmp_path)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("optimizer", [name for name in options("optimizer") if name != "none"])
 def test_on_the_embedded_language_model(optimizer: str, tmp_path: Path) -> None:
