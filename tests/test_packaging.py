@@ -37,7 +37,8 @@ def test_wheel_finds_conf_and_plugin(tmp_path: Path) -> None:
         "from optbench.app import main; main()"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code, str(site), "-m", "model=simulated", "test_mode=true", "optimizer=none"],
+        [sys.executable, "-c", code, str(site), "-m", "model=simulated", "test_mode=true",
+         "optimizer=none"],
         cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(site)},
         capture_output=True, text=True, timeout=120, check=False,
     )  # fmt: skip
