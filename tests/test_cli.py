@@ -133,7 +133,7 @@ def test_failing_model_leaves_what_was_done(tmp_path: Path) -> None:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_interrupt_keeps_what_was_done(tmp_path: Path, number: signal.Signals) -> None:
     process = subprocess.Popen(
-        [sys.executable, "-m", "optbench", "model=simulated", "model.latency_s=0.2",
+        [sys.executable, "-m", "optbench", "model=simulated", "model.latency_s=0.05",
          f"hydra.run.dir={tmp_path}"],
         env=clean_environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
