@@ -19,7 +19,7 @@ from pathlib import Path
 
 from hydra import compose, initialize_config_dir
 
-from optbench import config
+from optbench import config, environment
 from optbench.app import conf_folder
 from optbench.task import Task, run_task
 
@@ -43,10 +43,11 @@ def task() -> Task:
 
 def ours(folder: Path) -> float:
     """Seconds of optbench, after imports."""
+    one = task()
+    environment.prepare(one.config.tracking)
     import optbench.optimizers.opik
     import optbench.session  # noqa: F401
 
-    one = task()
     started = time.perf_counter()
     run_task(one, folder)
     return time.perf_counter() - started
@@ -55,8 +56,6 @@ def ours(folder: Path) -> float:
 def plain(folder: Path) -> float:
     """Seconds of a plain script, after imports."""
     one = task().config
-    from optbench import environment
-
     environment.prepare(one.tracking)
     import opik_optimizer
     from opik.evaluation.metrics.score_result import ScoreResult
@@ -121,17 +120,17 @@ def main() -> None:
     """Runs each side in a process of its own, twice, and prints the better times."""
     if len(sys.argv) > 1:
         side = {"ours": ours, "plain": plain}[sys.argv[1]]
-        print(json.dumps(side(Path(sys.argv[2]))))
+        Path(sys.argv[2]).with_suffix(".json").write_text(json.dumps(side(Path(sys.argv[2]))))
         return
     best: dict[str, float] = {}
     with tempfile.TemporaryDirectory() as folder:
         for number in range(2):
             for side in ("plain", "ours"):
-                done = subprocess.run(
+                subprocess.run(
                     [sys.executable, __file__, side, f"{folder}/{side}{number}"],
                     capture_output=True, text=True, check=True,
                 )  # fmt: skip
-                seconds = float(done.stdout.strip().splitlines()[-1])
+                seconds = json.loads(Path(f"{folder}/{side}{number}.json").read_text())
                 best[side] = min(seconds, best.get(side, seconds))
     ratio = best["ours"] / best["plain"]
     print(f"optbench {best['ours']:.2f} s, plain script {best['plain']:.2f} s")
