@@ -63,7 +63,8 @@ def check(config: Config, data: Data, prompt: Prompt, metrics: Mapping[str, Metr
 
 
 def _prompt(config: Config, data: Data, prompt: Prompt) -> Iterator[OptbenchError]:
-    columns = set(data.train.items[0].row)
+    # Those that every row has: one row without a value would show the model a bare placeholder.
+    columns = set.intersection(*(set(item.row) for part in data for item in part))
     for name in sorted(prompt.placeholders() - columns):
         yield _no_column("dataset.prompt", name, columns)
     shown = Prompt(({"role": "user", "content": config.dataset.demonstration},)).placeholders()
@@ -187,6 +188,8 @@ def _tracking(config: Config) -> Iterator[OptbenchError]:
 
 
 def _numbers(config: Config) -> Iterator[OptbenchError]:
+    if config.seed < 0:
+        yield ConfigError(f"{config.seed} is below 0", key="seed", mend="choose 0 or more")
     for key, value in (
         ("n_threads", config.n_threads),
         ("budget.trials", config.budget.trials),

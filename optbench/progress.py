@@ -72,7 +72,9 @@ class Display:
         with self._lock:
             self._phase, self._done, self._total = phase, 0, total
             self._said = time.monotonic()
-        self._bar.reset(self._task, total=total, description=phase, facts=self._facts())
+        # A new bar: rich takes a total of None for "as before", and here it means "unknown".
+        self._bar.remove_task(self._task)
+        self._task = self._bar.add_task(phase, total=total, facts=self._facts())
         if not self._live:
             self.console.print(f"[{phase}] started", markup=False, soft_wrap=True)
 

@@ -102,6 +102,8 @@ def test_finished_folder_is_not_run_again(tmp_path: Path) -> None:
         (("model=gguf", "model.path=none.gguf"), 2, "model.path"),
         (("optimizer=random_few_shot", "optimizer.params.min_examples=9"), 2, "optimizer.params"),
         (("tracking=opik",), 2, "OPIK_API_KEY"),
+        (("seed=-1",), 2, "seed"),
+        (("n_threads=0",), 2, "n_threads"),
     ],
 )
 def test_bad_input_is_said_in_one_breath(
