@@ -13,6 +13,8 @@ _ALWAYS = {
     # litellm fetches its price map over the network at import unless told not to.
     "LITELLM_LOCAL_MODEL_COST_MAP": "True",
     "OPIK_OPTIMIZER_NO_BANNER": "1",
+    # Its evaluations draw bars of their own over ours, also with verbose=0.
+    "TQDM_DISABLE": "1",
     "OPIK_CONSOLE_LOGGING_LEVEL": "ERROR",
     # Both phone home by default.
     "OPIK_SENTRY_ENABLE": "false",

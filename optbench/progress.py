@@ -18,6 +18,8 @@ from optbench.rollouts import Rollout
 
 LINE_EVERY_S = 10.0
 """Where there is no terminal: seconds between two lines of one phase."""
+DRAW_EVERY_S = 0.2
+"""In a terminal: seconds between two sums over the ledger, which grows with every call."""
 
 
 def dollars(total: dict[str, Any]) -> str:
@@ -82,11 +84,14 @@ class Display:
         """One more rollout is done."""
         with self._lock:
             self._done += 1
-            due = time.monotonic() - self._said >= LINE_EVERY_S
+            every = DRAW_EVERY_S if self._live else LINE_EVERY_S
+            due = time.monotonic() - self._said >= every
             if due:
                 self._said = time.monotonic()
         if self._live:
-            self._bar.update(self._task, advance=1, facts=self._facts())
+            self._bar.advance(self._task)
+            if due:
+                self._bar.update(self._task, facts=self._facts())
         elif due:
             self.console.print(self._line(), markup=False, soft_wrap=True)
 

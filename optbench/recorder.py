@@ -17,14 +17,21 @@ from optbench.rollouts import Rollout
 
 @dataclass
 class _OpenTrial:
-    """Consecutive rollouts of one candidate on one slice."""
+    """Consecutive rollouts of one candidate on one slice, each item once."""
 
     index: int
     rollouts: list[Rollout] = field(default_factory=list)
+    items: set[str] = field(default_factory=set)
 
     def takes(self, done: Rollout) -> bool:
         first = self.rollouts[0]
-        return (first.slice, first.prompt.fingerprint) == (done.slice, done.prompt.fingerprint)
+        same = (first.slice, first.prompt.fingerprint) == (done.slice, done.prompt.fingerprint)
+        # An item again: the same candidate is being scored anew (evolution keeps copies of it).
+        return same and done.item.id not in self.items
+
+    def add(self, done: Rollout) -> None:
+        self.rollouts.append(done)
+        self.items.add(done.item.id)
 
 
 @dataclass(frozen=True)
@@ -41,9 +48,10 @@ class Trial:
 class Recorder:
     """Listens to rollouts; in the optimise phase it makes trials of them.
 
-    A trial is a run of consecutive rollouts with one candidate on one slice. That is how every
-    optimizer here works through its candidates (threads run items, not candidates, at once), so the
-    trials of all of them are told apart alike, minibatches included, without looking inside.
+    A trial is a run of consecutive rollouts with one candidate on one slice, no item twice. That is
+    how every optimizer here works through its candidates (threads run items, not candidates, at
+    once), so the trials of all of them are told apart alike, minibatches included, without looking
+    inside.
     """
 
     def __init__(
@@ -86,7 +94,7 @@ class Recorder:
                     self.close_trial()
                 if self._open is None:
                     self._open = _OpenTrial(len(self._trials))
-                self._open.rollouts.append(done)
+                self._open.add(done)
                 index = self._open.index
             self._rows.append(self._row(done, index))
         self._on_rollout(done)

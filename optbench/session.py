@@ -12,7 +12,7 @@ from optbench.config.schema import Config, TrackingKind
 from optbench.data.items import Data, SliceName
 from optbench.errors import NoProposalsError
 from optbench.metrics.base import Metric, oriented
-from optbench.models.build import open_gateway
+from optbench.models.build import open_gateway, uses_simulation
 from optbench.models.ledger import Ledger, Phase
 from optbench.optimizers import build as optimizers
 from optbench.optimizers.protocol import Outcome, Problem
@@ -21,7 +21,7 @@ from optbench.prompts import Prompt
 from optbench.recorder import Recorder, Trial
 from optbench.results.layout import JobFolder
 from optbench.results.summary import lifts, table, verdict
-from optbench.rollouts import Evaluation, Rollout, Runner
+from optbench.rollouts import Evaluation, Runner
 from optbench.tracking.tracker import Tracker
 from optbench.versions import versions
 
@@ -50,9 +50,8 @@ class Session:
         columns = prompt.placeholders()
         self.display = Display(title, ledger)
         self._recorder = Recorder(
-            folder, ledger, list(metrics), on_rollout=self._shown, on_trial=self._tried
+            folder, ledger, list(metrics), on_rollout=self.display.rollout, on_trial=self._tried
         )
-        # Last to be entered, first to be left: whatever ends a task, its rollouts are on disk.
         self.gateway = open_gateway(config, ledger, self._answers(columns), stack)
         self.runner = Runner(
             ChatAgent(self.gateway, columns),
@@ -63,10 +62,14 @@ class Session:
         )
         self._best = float("-inf")
         self._tracker = self._track(columns, stack)
+        # Entered last and so left first: whatever ends a task, its rollouts are on disk.
         stack.callback(self._recorder.flush)
         stack.callback(self._recorder.close_trial)
 
     def _answers(self, columns: set[str]) -> list[Any]:
+        """What a simulated model is told of the items; for any other model nothing is looked up."""
+        if not uses_simulation(self._config):
+            return []
         from optbench.models.answers import answer_keys
 
         return answer_keys(
@@ -169,8 +172,7 @@ class Session:
                 if optimizer.proposes and self._came_to_nothing():
                     raise self._no_proposals() from error
                 raise
-            finally:
-                self._recorder.close_trial()
+        self._recorder.close_trial()
         if optimizer.proposes and (self._candidates() == 0 or self._no_usable_reply()):
             raise self._no_proposals()
         return outcome
@@ -209,9 +211,6 @@ class Session:
             key="optimizer_model" if self._config.optimizer_model else "model",
             mend="choose a model that can write prompts: model@optimizer_model=...",
         )
-
-    def _shown(self, done: Rollout) -> None:
-        self.display.rollout(done)
 
     def _tried(self, trial: Trial) -> None:
         whole = trial.slice == "validation" and trial.items == len(self._data.validation)

@@ -6,6 +6,7 @@ import contextlib
 import os
 import platform
 import signal
+import sys
 import threading
 import time
 import traceback
@@ -20,11 +21,12 @@ from omegaconf import DictConfig, OmegaConf
 
 from optbench import environment, preflight
 from optbench.config import Config
-from optbench.config.identity import IDENTITY_VERSION, identity
+from optbench.config.identity import IDENTITY_VERSION, identity_of
 from optbench.data.items import Data
 from optbench.data.load import TEST_MODE_ITEMS, load
 from optbench.errors import ConfigError, NoProposalsError, OptbenchError
 from optbench.metrics import registry
+from optbench.models.build import uses_simulation
 from optbench.models.ledger import Ledger
 from optbench.prompts import Prompt
 from optbench.results.layout import JobFolder, write_json
@@ -39,8 +41,8 @@ class Task:
 
     Attributes:
         config: Resolved, as typed objects.
-        plain: The same as plain data, for files; environment references are not in it.
-        identity: 64 hex digits; equal for equal tasks.
+        plain: As it was composed, before ``test_mode`` shrank it, as plain data for files.
+        identity: 64 hex digits, a function of ``plain``; equal for equal tasks.
     """
 
     config: Config
@@ -57,12 +59,11 @@ class Task:
         missing = sorted(OmegaConf.missing_keys(cfg))
         if missing:
             raise ConfigError("must be given", key=missing[0], mend=f"add {missing[0]}=...")
-        own = identity(cfg)
+        plain = cast(dict[str, Any], OmegaConf.to_container(cfg, resolve=True, enum_to_str=True))
         if cfg.test_mode:
             cfg = cfg.copy()
             cfg.budget.trials = min(cfg.budget.trials, TEST_MODE_TRIALS)
-        plain = cast(dict[str, Any], OmegaConf.to_container(cfg, resolve=True, enum_to_str=True))
-        return cls(cast(Config, OmegaConf.to_object(cfg)), plain, own)
+        return cls(cast(Config, OmegaConf.to_object(cfg)), plain, identity_of(plain))
 
     @property
     def title(self) -> str:
@@ -78,12 +79,7 @@ class Task:
     @property
     def simulated(self) -> bool:
         """Whether any of its models is simulated."""
-        from optbench.config.schema import SimulatedModelConf
-
-        return any(
-            isinstance(model, SimulatedModelConf)
-            for model in (self.config.model, self.config.optimizer_model)
-        )
+        return uses_simulation(self.config)
 
 
 def run_task(task: Task, path: Path) -> dict[str, Any]:
@@ -111,6 +107,7 @@ def run_task(task: Task, path: Path) -> dict[str, Any]:
         result = _run(task, folder, status)
     except KeyboardInterrupt:
         status.write("interrupted")
+        print(f"interrupted; what was done so far is in {folder.path}", file=sys.stderr)
         raise
     except Exception as error:
         problem = _out_of_space(error)

@@ -15,6 +15,8 @@ import pyarrow.parquet as pq
 import pytest
 from support import clean_environment, command
 
+from optbench.config.identity import identity_of
+
 QUICK = ("model=simulated", "test_mode=true")
 
 
@@ -62,7 +64,8 @@ def test_a_task_leaves_its_files(tmp_path: Path) -> None:
     assert "train" not in {row["slice"] for row in items}
     trials = only(tmp_path, "trials.jsonl").read_text().splitlines()
     assert len(trials) == result["trials"] == 2
-    assert read(only(tmp_path, "task.json"))["identity"] == result["identity"]
+    planned = read(only(tmp_path, "task.json"))
+    assert identity_of(planned["config"]) == planned["identity"] == result["identity"]
 
 
 def test_equal_runs_give_equal_results(tmp_path: Path) -> None:
@@ -132,10 +135,22 @@ def test_failing_model_leaves_what_was_done(tmp_path: Path) -> None:
     assert only(tmp_path, "items.parquet").exists()
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_interrupt_keeps_what_was_done(tmp_path: Path, number: signal.Signals) -> None:
+@pytest.mark.parametrize(
+    ("number", "optimizer"),
+    [
+        (signal.SIGINT, "random_few_shot"),
+        (signal.SIGTERM, "random_few_shot"),
+        # These install handlers of their own that end in os._exit.
+        (signal.SIGINT, "meta_prompt"),
+        (signal.SIGTERM, "gepa"),
+    ],
+)
+def test_interrupt_keeps_what_was_done(
+    tmp_path: Path, number: signal.Signals, optimizer: str
+) -> None:
     process = subprocess.Popen(
         [sys.executable, "-m", "optbench", "model=simulated", "model.latency_s=0.05",
+         f"optimizer={optimizer}",
          f"hydra.run.dir={tmp_path}"],
         env=clean_environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
@@ -147,6 +162,7 @@ def test_interrupt_keeps_what_was_done(tmp_path: Path, number: signal.Signals) -
     _, stderr = process.communicate(timeout=30)
     assert process.returncode == 130
     assert "Traceback" not in stderr
+    assert f"interrupted; what was done so far is in {tmp_path}" in stderr
     assert read(tmp_path / "status.json")["state"] == "interrupted"
     assert pq.read_table(tmp_path / "items.parquet").num_rows > 120
     assert not (tmp_path / "result.json").exists()

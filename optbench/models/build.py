@@ -23,6 +23,13 @@ if TYPE_CHECKING:
     from optbench.models.simulated import AnswerKey
 
 
+def uses_simulation(config: Config) -> bool:
+    """Whether any of a task's models is simulated."""
+    return any(
+        isinstance(conf, SimulatedModelConf) for conf in (config.model, config.optimizer_model)
+    )
+
+
 def open_gateway(
     config: Config, ledger: Ledger, answers: Sequence[AnswerKey], stack: ExitStack
 ) -> Gateway:

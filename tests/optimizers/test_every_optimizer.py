@@ -6,6 +6,7 @@ import json
 import sqlite3
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 from support import composed, options
 
@@ -63,11 +64,15 @@ def test_end_to_end(optimizer: str, tmp_path: Path, seen: list[int]) -> None:
     assert len(lines) == result["trials"]
     assert [line["index"] for line in lines] == list(range(len(lines)))
     assert {line["slice"] for line in lines} <= {"train", "validation"}
+    rows = pq.read_table(folder.items).to_pylist()
+    for line in lines:
+        scored = [row["item_id"] for row in rows if row["trial"] == line["index"]]
+        assert len(scored) == line["items"] == len(set(scored))
     if optimizer != "none":
         assert result["candidates"] >= 1
         assert sum(line["items"] for line in lines) == phases["optimise"]["task"]["calls"]
     with sqlite3.connect(folder.opik) as db:
-        rows = {
+        kept = {
             table: db.execute(f"select count(*) from {table}").fetchone()[0]
             for table in (
                 "datasets",
@@ -78,8 +83,8 @@ def test_end_to_end(optimizer: str, tmp_path: Path, seen: list[int]) -> None:
                 "feedback_scores",
             )
         }
-    assert all(rows.values()), rows
-    assert rows["traces"] >= phases["total"]["calls"] - phases["total"]["failed"] - 60
+    assert all(kept.values()), kept
+    assert kept["traces"] >= phases["total"]["calls"] - phases["total"]["failed"] - 60
 
 
 @pytest.mark.parametrize(
