@@ -16,8 +16,9 @@ from optbench.models.gateway import Alias, Gateway
 from optbench.models.types import ChatReply, ChatRequest, FailureKind, ModelCallError
 
 PROVIDER = "optbench"
-_OWN = frozenset({"temperature", "max_tokens", "max_completion_tokens", "seed", "response_format"})
-_UNSENT = frozenset({"n", "stream", "tools", "tool_choice", "user", "metadata"})
+_SAMPLING = frozenset({"top_p", "top_k", "min_p", "stop", "presence_penalty", "frequency_penalty"})
+"""What goes on to the model beside a request's own fields. Not what litellm adds for its own use:
+its num_retries comes here as max_retries, and would fail the call to the real model."""
 
 _LITELLM_ERRORS: dict[FailureKind, Callable[..., Exception]] = {
     "rate_limit": litellm.RateLimitError,
@@ -93,9 +94,7 @@ def _read(
         max_tokens=params.get("max_tokens") or params.get("max_completion_tokens"),
         response_format=response_format,
         extra={
-            key: value
-            for key, value in params.items()
-            if key not in _OWN and key not in _UNSENT and value is not None
+            key: value for key, value in params.items() if key in _SAMPLING and value is not None
         },
     )
     alias = cast(Alias, str(model).removeprefix(f"{PROVIDER}/"))
