@@ -13,6 +13,7 @@ from typing import Any
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from optbench import config, help
@@ -34,7 +35,9 @@ def run(cfg: DictConfig) -> dict[str, Any]:
     """Runs one composed task in the folder that Hydra made for it."""
     from optbench.task import Task, run_task
 
-    return run_task(Task.from_config(cfg), Path(HydraConfig.get().runtime.output_dir))
+    hydra_conf = HydraConfig.get()
+    sweep = Path(hydra_conf.sweep.dir) if hydra_conf.mode is RunMode.MULTIRUN else None
+    return run_task(Task.from_config(cfg), Path(hydra_conf.runtime.output_dir), sweep)
 
 
 def main() -> None:

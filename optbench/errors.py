@@ -50,3 +50,38 @@ class DataError(OptbenchError):
 
 class NoProposalsError(OptbenchError):
     """The optimizer never got a usable answer from its own model, so nothing was optimised."""
+
+
+class Halt(BaseException):
+    """Ends a search through code that swallows exceptions; it never reaches the user.
+
+    Not an ``Exception``: optimizers catch those and go on.
+    """
+
+
+class Cancelled(Halt):
+    """The task is being ended; no further call or rollout starts."""
+
+
+class BudgetExhausted(Halt):
+    """The optimise phase has spent what it may.
+
+    Args:
+        which: The key of the budget that was hit, such as ``rollouts``.
+    """
+
+    def __init__(self, which: str) -> None:
+        super().__init__(which)
+        self.which = which
+
+
+class Fatal(Halt):
+    """An error after which the whole task cannot go on, whatever an optimizer makes of it.
+
+    Args:
+        error: What the user will read.
+    """
+
+    def __init__(self, error: OptbenchError) -> None:
+        super().__init__(str(error))
+        self.error = error

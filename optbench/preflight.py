@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from itertools import combinations
 
 from optbench.config.schema import (
+    LIMITS,
     Config,
     EmbeddedModelConf,
     LiteLLMModelConf,
@@ -18,6 +19,7 @@ from optbench.data.items import Data, Slice
 from optbench.environment import EMBEDDED_URL
 from optbench.errors import ConfigError, OptbenchError
 from optbench.metrics.base import Metric
+from optbench.models.prices import price_of
 from optbench.optimizers import build as optimizers
 from optbench.prompts import Prompt
 
@@ -53,8 +55,7 @@ def check(config: Config, data: Data, prompt: Prompt, metrics: Mapping[str, Metr
         *_metrics(data, metrics),
         *_slices(data, prompt),
         *optimizers.check(config.optimizer),
-        *_model(config.model, "model"),
-        *(_model(config.optimizer_model, "optimizer_model") if config.optimizer_model else ()),
+        *_models(config),
         *_tracking(config),
         *_numbers(config),
     ]
@@ -148,6 +149,21 @@ def _slices(data: Data, prompt: Prompt) -> Iterator[OptbenchError]:
             )
 
 
+def _models(config: Config) -> Iterator[OptbenchError]:
+    own = config.optimizer_model
+    for key, conf in (("model", config.model), *((("optimizer_model", own),) if own else ())):
+        if not config.replay:  # no model is started then
+            yield from _model(conf, key)
+        for limit in ("usd", "sweep_usd"):
+            if getattr(config.budget, limit) is not None and price_of(conf) is None:
+                yield ConfigError(
+                    f"no price is known of model '{conf.name}', so what it spends cannot be counted",
+                    key=f"budget.{limit}",
+                    mend=f"state {key}.price={{input_per_million: ..., output_per_million: ...}} "
+                    "in USD, or choose another budget",
+                )
+
+
 def _model(conf: ModelConf, key: str) -> Iterator[OptbenchError]:
     if isinstance(conf, LiteLLMModelConf):
         variable = conf.api_key_env
@@ -158,7 +174,7 @@ def _model(conf: ModelConf, key: str) -> Iterator[OptbenchError]:
                 mend=f"export {variable}=..., or choose model=smollm2 or model=simulated",
             )
     elif isinstance(conf, EmbeddedModelConf):
-        from optbench.models.embedded import check_available
+        from optbench.models.weights import check_available
 
         try:
             check_available(conf.path)
@@ -190,6 +206,13 @@ def _tracking(config: Config) -> Iterator[OptbenchError]:
 def _numbers(config: Config) -> Iterator[OptbenchError]:
     if config.seed < 0:
         yield ConfigError(f"{config.seed} is below 0", key="seed", mend="choose 0 or more")
+    budget = config.budget
+    for name in (*LIMITS[1:], "sweep_usd"):
+        limit = getattr(budget, name)
+        if limit is not None and limit <= 0:
+            yield ConfigError(
+                f"{limit} is not above 0", key=f"budget.{name}", mend="or null: no limit"
+            )
     for key, value in (
         ("n_threads", config.n_threads),
         ("budget.trials", config.budget.trials),

@@ -7,27 +7,28 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from optbench.models.ledger import Ledger, Phase, totals
+from optbench.models.accounts import Spent, price_text
+from optbench.models.calls import Phase
+from optbench.models.ledger import Ledger
 from optbench.recorder import Trial
 from optbench.rollouts import Rollout
 
 LINE_EVERY_S = 10.0
 """Where there is no terminal: seconds between two lines of one phase."""
 DRAW_EVERY_S = 0.2
-"""In a terminal: seconds between two sums over the ledger, which grows with every call."""
+"""In a terminal: seconds between two redrawn lines."""
 
 
-def dollars(total: dict[str, Any]) -> str:
-    """A ledger total's cost as text; unknown is not free."""
-    if total["cost_usd"] is None:
-        return "cost unknown"
-    more = " + unknown" if total["unpriced_calls"] else ""
-    return f"${total['cost_usd']:.4f}{more}"
+def dollars(used: Spent, paid: Spent) -> str:
+    """Cost as text: what was paid, and what it is worth where a cache paid a part."""
+    told = price_text(paid.cost_usd, paid.unpriced_calls)
+    if paid.calls == used.calls:
+        return told
+    return f"{told} paid of {price_text(used.cost_usd, used.unpriced_calls)} used"
 
 
 class Display:
@@ -127,8 +128,10 @@ class Display:
         return f"[{self._phase}] {self._done}{of} rollouts; {self._facts()}"
 
     def _facts(self) -> str:
-        total = totals(self._ledger.calls())
+        used, paid = self._ledger.used.total(), self._ledger.paid.total()
         best = f"best {self._best[0]} {self._best[1]:.3f}, " if self._best else ""
         trials = f"{self._trials} trials, " if self._trials else ""
-        failed = f" ({total['failed']} failed)" if total["failed"] else ""
-        return f"{trials}{best}{total['calls']} calls{failed}, {dollars(total)}"
+        failed = f" ({used.failed} failed)" if used.failed else ""
+        cached = used.calls - paid.calls
+        shared = f" ({cached} from the cache)" if cached > 0 else ""
+        return f"{trials}{best}{used.calls} calls{failed}{shared}, {dollars(used, paid)}"

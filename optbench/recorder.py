@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import threading
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from optbench.metrics.base import mean
-from optbench.models.ledger import Ledger, totals
+from optbench.models.ledger import Ledger
+from optbench.prompts import Prompt
 from optbench.results.layout import SCHEMA_VERSION, JobFolder, write_items
 from optbench.rollouts import Rollout
 
@@ -39,7 +39,7 @@ class Trial:
     """One scored candidate, as the listener of trials sees it."""
 
     index: int
-    candidate: str
+    prompt: Prompt
     slice: str
     items: int
     means: dict[str, float]
@@ -52,6 +52,14 @@ class Recorder:
     how every optimizer here works through its candidates (threads run items, not candidates, at
     once), so the trials of all of them are told apart alike, minibatches included, without looking
     inside.
+
+    Args:
+        folder: Of the job.
+        ledger: What the trials have used so far stands there.
+        metrics: Their names; the first is the objective.
+        elapsed: Seconds of the optimise phase.
+        on_rollout: Told of each rollout, from any thread.
+        on_trial: Told of each complete trial.
     """
 
     def __init__(
@@ -60,19 +68,20 @@ class Recorder:
         ledger: Ledger,
         metrics: Sequence[str],
         *,
+        elapsed: Callable[[], float] = lambda: 0.0,
         on_rollout: Callable[[Rollout], None] = lambda _: None,
         on_trial: Callable[[Trial], None] = lambda _: None,
     ) -> None:
         self._folder = folder
         self._ledger = ledger
         self._metrics = list(metrics)
+        self._elapsed = elapsed
         self._on_rollout = on_rollout
         self._on_trial = on_trial
         self._lock = threading.RLock()
         self._rows: list[dict[str, Any]] = []
         self._open: _OpenTrial | None = None
         self._trials: list[Trial] = []
-        self._started = time.perf_counter()
         folder.trials.write_text("", encoding="utf-8")
 
     @property
@@ -80,10 +89,6 @@ class Recorder:
         """The trials that are complete."""
         with self._lock:
             return list(self._trials)
-
-    def start_optimising(self) -> None:
-        """The seconds of trials count from here."""
-        self._started = time.perf_counter()
 
     def add(self, done: Rollout) -> None:
         """Takes in one rollout."""
@@ -107,7 +112,7 @@ class Recorder:
             rollouts, index, self._open = self._open.rollouts, self._open.index, None
             trial = Trial(
                 index,
-                rollouts[0].prompt.fingerprint,
+                rollouts[0].prompt,
                 rollouts[0].slice,
                 len(rollouts),
                 {
@@ -116,7 +121,7 @@ class Recorder:
                 },
             )
             self._trials.append(trial)
-            self._append(trial, rollouts[0])
+            self._append(trial)
         self._on_trial(trial)
 
     def flush(self) -> None:
@@ -125,23 +130,23 @@ class Recorder:
             rows = sorted(self._rows, key=_order)
         write_items(self._folder.items, rows, self._metrics)
 
-    def _append(self, trial: Trial, first: Rollout) -> None:
-        spent = totals(self._ledger.calls(phase="optimise"))
+    def _append(self, trial: Trial) -> None:
+        used = self._ledger.used.total("optimise")
         line = {
             "schema_version": SCHEMA_VERSION,
             "index": trial.index,
-            "candidate": trial.candidate,
+            "candidate": trial.prompt.fingerprint,
             "slice": trial.slice,
             "items": trial.items,
             "score": trial.means[self._metrics[0]],
             "scores": trial.means,
-            "prompt": first.prompt.to_json(),
+            "prompt": trial.prompt.to_json(),
             "cumulative": {
-                "calls": spent["calls"],
-                "tokens": spent["tokens_in"] + spent["tokens_out"],
-                "cost_usd": spent["cost_usd"],
-                "unpriced_calls": spent["unpriced_calls"],
-                "seconds": round(time.perf_counter() - self._started, 3),
+                "calls": used.calls,
+                "tokens": used.tokens,
+                "cost_usd": used.cost_usd,
+                "unpriced_calls": used.unpriced_calls,
+                "seconds": round(self._elapsed(), 3),
             },
         }
         with self._folder.trials.open("a", encoding="utf-8") as file:

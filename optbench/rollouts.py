@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 
 from optbench.agents.chat import ChatAgent
 from optbench.data.items import Item, Slice, SliceName
-from optbench.errors import OptbenchError
+from optbench.errors import Cancelled, OptbenchError
 from optbench.metrics.base import Metric, Score, mean, oriented
+from optbench.models.calls import Phase
 from optbench.models.gateway import Gateway
-from optbench.models.ledger import Phase
 from optbench.models.types import ChatReply
 from optbench.prompts import Prompt
 
@@ -51,13 +51,6 @@ class Evaluation:
         return {name: mean([done.scores[name].value for done in self.rollouts]) for name in names}
 
 
-class Cancelled(BaseException):
-    """The task is being ended; no further rollout starts.
-
-    Not an ``Exception``, for the optimizers swallow those.
-    """
-
-
 class Runner:
     """Runs rollouts, tells the listener of each, and stops when the task is cancelled.
 
@@ -81,10 +74,21 @@ class Runner:
         self.metrics = metrics
         self.objective = next(iter(metrics))
         self.n_threads = n_threads
-        self.cancelled = threading.Event()
+        self.cancelled = gateway.cancelled
         self._agent = agent
         self._gateway = gateway
         self._listen = listen
+        self._given: dict[tuple[str, str, str], Rollout] = {}
+        self._lock = threading.Lock()
+
+    def give(self, evaluation: Evaluation) -> None:
+        """Hands an evaluation to the optimise phase: each of its rollouts stands for one more there.
+
+        Every optimizer is given the initial prompt's validation scores. Those that make their own
+        baseline would else pay for it, and others would not.
+        """
+        for done in evaluation.rollouts:
+            self._given[_key(done.prompt, done.item, done.slice)] = done
 
     def rollout(self, prompt: Prompt, item: Item, slice_name: SliceName) -> Rollout:
         """Runs and scores one item: one inference serves all metrics.
@@ -92,10 +96,17 @@ class Runner:
         Raises:
             ModelCallError: When the model gave no reply.
             OptbenchError: When a metric raised, naming metric and item.
+            BudgetExhausted: When the optimise phase has spent what it may.
             Cancelled: When the task is being ended.
         """
         if self.cancelled.is_set():
             raise Cancelled
+        if self._gateway.phase == "optimise":
+            with self._lock:
+                given = self._given.pop(_key(prompt, item, slice_name), None)
+            if given is not None:
+                return given
+            self._gateway.meter.begin_rollout()
         phase, started_at, clock = self._gateway.phase, time.time(), time.perf_counter()
         reply = self._agent.run(prompt, item)
         latency = time.perf_counter() - clock
@@ -110,7 +121,7 @@ class Runner:
         The first failure ends it: a mean over the items that happened to work is no score.
 
         Raises:
-            ModelCallError, OptbenchError, Cancelled: See :meth:`rollout`.
+            ModelCallError, OptbenchError, BudgetExhausted, Cancelled: See :meth:`rollout`.
         """
         chosen = list(items or part.items)
         with ThreadPoolExecutor(self.n_threads, thread_name_prefix="rollout") as pool:
@@ -141,3 +152,7 @@ class Runner:
                 key="dataset.metrics",
                 mend="mend the metric, or the row it cannot score",
             ) from error
+
+
+def _key(prompt: Prompt, item: Item, slice_name: SliceName) -> tuple[str, str, str]:
+    return prompt.fingerprint, item.id, slice_name

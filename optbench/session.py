@@ -8,18 +8,21 @@ from contextlib import ExitStack, nullcontext
 from typing import Any
 
 from optbench.agents.chat import ChatAgent
-from optbench.config.schema import Config, TrackingKind
+from optbench.config.schema import LIMITS, Config, TrackingKind
 from optbench.data.items import Data, SliceName
-from optbench.errors import NoProposalsError
+from optbench.errors import BudgetExhausted, Fatal, NoProposalsError
 from optbench.metrics.base import Metric, oriented
 from optbench.models.build import open_gateway, uses_simulation
-from optbench.models.ledger import Ledger, Phase
+from optbench.models.calls import Phase
+from optbench.models.gateway import Alias
+from optbench.models.ledger import Ledger
+from optbench.models.recording import Recording
 from optbench.optimizers import build as optimizers
 from optbench.optimizers.protocol import Outcome, Problem
 from optbench.progress import Display
 from optbench.prompts import Prompt
 from optbench.recorder import Recorder, Trial
-from optbench.results.layout import JobFolder
+from optbench.results.layout import JobFolder, SharedFolder
 from optbench.results.summary import lifts, table, verdict
 from optbench.rollouts import Evaluation, Runner
 from optbench.tracking.tracker import Tracker
@@ -39,6 +42,9 @@ class Session:
         folder: JobFolder,
         title: str,
         stack: ExitStack,
+        *,
+        shared: SharedFolder,
+        recording: Recording | None = None,
     ) -> None:
         self._config = config
         self._data = data
@@ -46,13 +52,21 @@ class Session:
         self._metrics = metrics
         self._ledger = ledger
         self._folder = folder
+        self._recording = recording
         self._timings: dict[str, float] = {}
         columns = prompt.placeholders()
         self.display = Display(title, ledger)
-        self._recorder = Recorder(
-            folder, ledger, list(metrics), on_rollout=self.display.rollout, on_trial=self._tried
+        self.gateway = open_gateway(
+            config, ledger, self._answers(columns), stack, shared=shared, recording=recording
         )
-        self.gateway = open_gateway(config, ledger, self._answers(columns), stack)
+        self._recorder = Recorder(
+            folder,
+            ledger,
+            list(metrics),
+            elapsed=self.gateway.meter.elapsed,
+            on_rollout=self.display.rollout,
+            on_trial=self._tried,
+        )
         self.runner = Runner(
             ChatAgent(self.gateway, columns),
             self.gateway,
@@ -60,7 +74,9 @@ class Session:
             n_threads=config.n_threads,
             listen=self._recorder.add,
         )
-        self._best = float("-inf")
+        self._best_prompt = prompt
+        """The best candidate that was scored on the whole validation slice."""
+        self._best_score = float("-inf")
         self._tracker = self._track(columns, stack)
         # Entered last and so left first: whatever ends a task, its rollouts are on disk.
         stack.callback(self._recorder.flush)
@@ -105,17 +121,24 @@ class Session:
             NoProposalsError: When an optimizer that should propose tried no candidate.
             OptbenchError: When a model or a metric failed.
         """
-        with self.display.running():
-            self._enter("baseline", self._items(), on_phase)
-            initial = self._evaluate(self._prompt, "baseline")
-            self._best = self.runner.score_of(initial["validation"])
-            self._enter("optimise", None, on_phase)
-            outcome = self._optimise(initial["validation"])
-            changed = outcome.prompt.fingerprint != self._prompt.fingerprint
-            # An unchanged prompt has its scores already: a second measurement would only add noise.
-            self._enter("final", self._items() if changed else 0, on_phase)
-            final = self._evaluate(outcome.prompt, "final") if changed else initial
-            self._leave()
+        try:
+            with self.display.running():
+                return self._run(on_phase)
+        except Fatal as halt:
+            raise halt.error from halt
+
+    def _run(self, on_phase: Callable[[Phase], None]) -> dict[str, Any]:
+        self._enter("baseline", self._items(), on_phase)
+        initial = self._evaluate(self._prompt, "baseline")
+        self._best_score = self.runner.score_of(initial["validation"])
+        self.runner.give(initial["validation"])
+        self._enter("optimise", None, on_phase)
+        outcome = self._optimise(initial["validation"])
+        changed = outcome.prompt.fingerprint != self._prompt.fingerprint
+        # An unchanged prompt has its scores already: a second measurement would only add noise.
+        self._enter("final", self._items() if changed else 0, on_phase)
+        final = self._evaluate(outcome.prompt, "final") if changed else initial
+        self._leave()
         return self._result(initial, outcome, final, changed=changed)
 
     def show(self, result: dict[str, Any]) -> None:
@@ -163,19 +186,34 @@ class Session:
             ask=lambda request: self.gateway.complete("optimizer", request, "optimizer"),
             tracker=self._tracker,
         )
-        self._recorder.start_optimising()
+        self.gateway.meter.start()
+        outcome = None
         with self._provider():
             try:
                 outcome = optimizer.optimize(problem, **optimizers.as_keywords(conf.optimize))
+            except BudgetExhausted:
+                pass  # the meter says which
             except Exception as error:
                 self._recorder.close_trial()
                 if optimizer.proposes and self._came_to_nothing():
                     raise self._no_proposals() from error
                 raise
+            finally:
+                problem.over.set()
         self._recorder.close_trial()
-        if optimizer.proposes and (self._candidates() == 0 or self._no_usable_reply()):
+        if self.gateway.fatal is not None:
+            raise Fatal(self.gateway.fatal)
+        exhausted = self.gateway.meter.exhausted
+        if optimizer.proposes and (
+            self._no_usable_reply() or (self._candidates() == 0 and exhausted is None)
+        ):
             raise self._no_proposals()
-        return outcome
+        if exhausted is None and outcome is not None:
+            return outcome
+        # Some optimizers end with a result when their calls are refused: built on scores that they
+        # never got, so it is no more to be trusted than none.
+        details = outcome.details if outcome is not None else {}
+        return Outcome(self._best_prompt, f"budget:{exhausted}", details)
 
     def _provider(self) -> Any:
         """Libraries that bring their own calls reach the gateway through litellm."""
@@ -189,7 +227,7 @@ class Session:
 
     def _candidates(self) -> int:
         own = self._prompt.fingerprint
-        return len({trial.candidate for trial in self._recorder.trials} - {own})
+        return len({trial.prompt.fingerprint for trial in self._recorder.trials} - {own})
 
     def _came_to_nothing(self) -> bool:
         """Whether an error of the optimizer's is its own model's failure: nothing tried, some lost."""
@@ -216,10 +254,16 @@ class Session:
         whole = trial.slice == "validation" and trial.items == len(self._data.validation)
         objective = self.runner.objective
         score = oriented(self._metrics[objective], trial.means[objective])
-        better = whole and score > self._best
+        better = whole and score > self._best_score
         if better:
-            self._best = score
+            self._best_score, self._best_prompt = score, trial.prompt
         self.display.trial(trial, objective, whole=whole, better=better)
+
+    def _facts(self, alias: Alias) -> dict[str, Any]:
+        model = self.gateway.routes[alias].model
+        if model is not None:
+            return model.facts()
+        return self._recording.model_facts(alias) if self._recording else {}
 
     def _result(
         self,
@@ -236,7 +280,9 @@ class Session:
             "optimizer": conf.optimizer.name,
             "model": conf.model.name,
             "optimizer_model": routes["optimizer"].name,
-            "budget": {"trials": conf.budget.trials},
+            "budget": {
+                name: value for name in LIMITS if (value := getattr(conf.budget, name)) is not None
+            },
             "seed": conf.seed,
             "test_mode": conf.test_mode,
             "objective": self.runner.objective,
@@ -255,7 +301,7 @@ class Session:
             "candidates": self._candidates(),
             "optimizer_details": dict(outcome.details),
             "ledger": self._ledger.summary(),
-            "models": {alias: route.model.facts() for alias, route in sorted(routes.items())},
+            "models": {alias: self._facts(alias) for alias, route in sorted(routes.items())},
             "versions": versions(),
             "timings": {"unit": "s", **self._timings},
         }

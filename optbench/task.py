@@ -22,14 +22,16 @@ from omegaconf import DictConfig, OmegaConf
 from optbench import environment, preflight
 from optbench.config import Config
 from optbench.config.identity import IDENTITY_VERSION, identity_of
+from optbench.config.schema import LIMITS, BudgetConf
 from optbench.data.items import Data
 from optbench.data.load import TEST_MODE_ITEMS, load
 from optbench.errors import ConfigError, NoProposalsError, OptbenchError
 from optbench.metrics import registry
 from optbench.models.build import uses_simulation
 from optbench.models.ledger import Ledger
+from optbench.models.recording import Recording
 from optbench.prompts import Prompt
-from optbench.results.layout import JobFolder, write_json
+from optbench.results.layout import JobFolder, SharedFolder, write_json
 
 TEST_MODE_TRIALS = 2
 """Trials in ``test_mode``, at most."""
@@ -73,7 +75,7 @@ class Task:
         small = f"  [test_mode: {TEST_MODE_ITEMS} items a slice]" if conf.test_mode else ""
         return (
             f"optbench {self.identity[:6]}: {conf.dataset.name} x {conf.optimizer.name} x "
-            f"{conf.model.name}, {conf.budget.trials} trials, seed {conf.seed}{small}{label}"
+            f"{conf.model.name}, {_told(conf.budget)}, seed {conf.seed}{small}{label}"
         )
 
     @property
@@ -82,10 +84,23 @@ class Task:
         return uses_simulation(self.config)
 
 
-def run_task(task: Task, path: Path) -> dict[str, Any]:
+def _told(budget: BudgetConf) -> str:
+    limits = {name: getattr(budget, name) for name in LIMITS if getattr(budget, name) is not None}
+    if len(limits) > 1:
+        del limits["trials"]  # a budget of another kind comes first
+    return ", ".join(f"{value} {name}" for name, value in limits.items())
+
+
+def run_task(task: Task, path: Path, sweep: Path | None = None) -> dict[str, Any]:
     """Runs a task in its folder; what it learns is in the folder's files.
 
-    A folder that holds this very task's result is left as it is, and that result returned.
+    A folder that holds this very task's result is left as it is, and that result returned. In one
+    where this task was started before, it goes on: calls that were answered are not made again.
+
+    Args:
+        task: What to run.
+        path: Its folder.
+        sweep: Folder of the sweep, whose jobs share a cache and limits; None where it stands alone.
 
     Returns:
         The content of ``result.json``.
@@ -104,7 +119,7 @@ def run_task(task: Task, path: Path) -> dict[str, Any]:
     status = _Status(folder)
     status.write("running")
     try:
-        result = _run(task, folder, status)
+        result = _run(task, folder, status, SharedFolder(sweep or path))
     except KeyboardInterrupt:
         status.write("interrupted")
         print(f"interrupted; what was done so far is in {folder.path}", file=sys.stderr)
@@ -130,7 +145,7 @@ def _finished(task: Task, folder: JobFolder, done: dict[str, Any]) -> dict[str, 
     return done
 
 
-def _run(task: Task, folder: JobFolder, status: _Status) -> dict[str, Any]:
+def _run(task: Task, folder: JobFolder, status: _Status, shared: SharedFolder) -> dict[str, Any]:
     config = task.config
     environment.prepare(config.tracking)
     data = load(config.dataset, test_mode=config.test_mode)
@@ -144,9 +159,25 @@ def _run(task: Task, folder: JobFolder, status: _Status) -> dict[str, Any]:
     from optbench.session import Session
 
     with ExitStack() as stack:
-        ledger = Ledger(folder.calls)
+        recording = (
+            Recording(Path(config.replay), task.identity, task.plain) if config.replay else None
+        )
+        ledger = Ledger(folder.calls, task.identity)
         stack.callback(ledger.close)
-        session = Session(config, data, prompt, metrics, ledger, folder, task.title, stack)
+        # Rebuilt as the task goes through its recorded calls again.
+        folder.opik.unlink(missing_ok=True)
+        session = Session(
+            config,
+            data,
+            prompt,
+            metrics,
+            ledger,
+            folder,
+            task.title,
+            stack,
+            shared=shared,
+            recording=recording,
+        )
         stack.enter_context(_ending_well(session.runner.cancelled))
         result = session.run(on_phase=lambda phase: status.write("running", phase=phase))
         body = {"identity": task.identity, "identity_version": IDENTITY_VERSION, **result}

@@ -7,8 +7,11 @@ from pathlib import Path
 
 from rich.console import Console
 
-from optbench.models.ledger import Call, Ledger
+from optbench.models.accounts import Spent
+from optbench.models.calls import Call
+from optbench.models.ledger import Ledger
 from optbench.progress import Display, dollars
+from optbench.prompts import Prompt
 from optbench.recorder import Trial
 
 
@@ -22,7 +25,7 @@ def shown(tmp_path: Path, *, terminal: bool) -> str:
     with display.running():
         display.phase("baseline", 60)
         display.phase("optimise", None)
-        trial = Trial(0, "c", "validation", 40, {"exact_match": 0.5})
+        trial = Trial(0, Prompt(()), "validation", 40, {"exact_match": 0.5})
         display.trial(trial, "exact_match", whole=True, better=True)
     return out.getvalue()
 
@@ -40,7 +43,7 @@ def test_live_in_a_terminal_forgets_the_last_phases_total(tmp_path: Path) -> Non
 
 
 def test_unknown_cost_is_said() -> None:
-    from optbench.models.ledger import totals
-
-    call = Call("final", "task", "m", "x", 1, "ok", 1, 1, 0, None, 0.1)
-    assert dollars(totals([call])) == "cost unknown"
+    spent = Spent()
+    spent.add(Call("final", "task", "m", "x", 1, 1, "ok", "model", 1, 1, 0, None))
+    assert dollars(spent, spent) == "cost unknown"
+    assert dollars(spent, Spent()) == "$0.0000 paid of cost unknown used"

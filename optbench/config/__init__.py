@@ -8,6 +8,7 @@ from omegaconf import OmegaConf
 from optbench.config import optimizers
 from optbench.config.schema import (
     BudgetConf,
+    CacheConf,
     Config,
     DatasetConf,
     EmbeddedModelConf,
@@ -40,6 +41,7 @@ def register() -> None:
     plain = {
         "dataset": DatasetConf,
         "budget": BudgetConf,
+        "cache": CacheConf,
         "engine": EngineConf,
         "tracking": TrackingConf,
     }

@@ -13,13 +13,18 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-IDENTITY_VERSION = 1
+IDENTITY_VERSION = 2
 """Raised whenever the same config would get another hash."""
 
 NEUTRAL_KEYS = frozenset(
     {
         "engine",  # where a job runs
         "tracking",  # who is told about it
+        "cache",  # who pays for a reply
+        "replay",
+        "plan",
+        "optimizer.own_calls",  # an expectation, for the plan
+        "budget.sweep_usd",  # stops a task unfinished, and so never changes a result
         "dataset.description",
         "dataset.licence",
         "budget.name",  # a budget is its numbers
@@ -27,17 +32,26 @@ NEUTRAL_KEYS = frozenset(
         "model.api_base",
         "model.timeout_s",
         "model.retries",
+        "model.retry_for_s",
+        "model.max_in_flight",
+        "model.requests_per_minute",
         "model.price",
         "model.latency_s",
         "optimizer_model.api_key_env",
         "optimizer_model.api_base",
         "optimizer_model.timeout_s",
         "optimizer_model.retries",
+        "optimizer_model.retry_for_s",
+        "optimizer_model.max_in_flight",
+        "optimizer_model.requests_per_minute",
         "optimizer_model.price",
         "optimizer_model.latency_s",
     }
 )
 """Keys that do not change a result; a test fails until each new key is put on one side."""
+
+BINDING_KEYS = {"usd": "price", "seconds": "latency_s"}
+"""Neutral keys of the models that do change a result once the budget counts what they set."""
 
 CONTENT_KEYS = frozenset({"model.path", "optimizer_model.path", "dataset.source.path"})
 """Keys that name a file: its content counts, not where it lies."""
@@ -58,27 +72,35 @@ def identity(config: DictConfig) -> str:
 
 def identity_of(plain: dict[Any, Any]) -> str:
     """The identity of a resolved config as plain data, as a finished job's ``task.json`` holds it."""
-    relevant = {"identity_version": IDENTITY_VERSION, **_relevant(plain, "")}
+    budget = plain.get("budget") or {}
+    binding = frozenset(
+        f"{model}.{key}"
+        for limit, key in BINDING_KEYS.items()
+        if budget.get(limit) is not None
+        for model in ("model", "optimizer_model")
+    )
+    relevant = {"identity_version": IDENTITY_VERSION, **_relevant(plain, "", binding)}
     canonical = json.dumps(relevant, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
     return hashlib.sha256(canonical.encode()).hexdigest()
 
 
-def _relevant(node: dict[Any, Any], prefix: str) -> dict[str, Any]:
+def _relevant(node: dict[Any, Any], prefix: str, binding: frozenset[str]) -> dict[str, Any]:
     kept: dict[str, Any] = {}
     for key, value in node.items():
         path = f"{prefix}{key}"
-        if path in NEUTRAL_KEYS:
+        # A key that is null says as much as one that is not there: so a later version's new optional
+        # key leaves the identities of older tasks as they are.
+        if value is None or (path in NEUTRAL_KEYS and path not in binding):
             continue
         if path in CONTENT_KEYS:
-            value = _content(value)
-        kept[str(key)] = _relevant(value, f"{path}.") if isinstance(value, dict) else value
+            value = content_of(value)
+        kept[str(key)] = _relevant(value, f"{path}.", binding) if isinstance(value, dict) else value
     return kept
 
 
-def _content(path: str | None) -> str | None:
-    if path is None:
-        return None
-    file = Path(path)
+def content_of(path: str) -> str:
+    """What stands for a file that a key names: its sha256, or the text itself where no file is."""
+    file = Path(path).expanduser()
     # A path with {split} in it, or one inside a package, names no file here: the text stands for it,
     # and the rows' fingerprint is recorded with the result.
     return f"sha256:{file_sha256(file)}" if file.is_file() else path

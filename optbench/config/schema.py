@@ -39,6 +39,14 @@ class TrackingKind(Enum):
     opik = "opik"
 
 
+class CacheMode(Enum):
+    """What a task does with the replies that other tasks of its sweep paid for."""
+
+    off = "off"
+    read = "read"
+    readwrite = "readwrite"
+
+
 @dataclass
 class SourceConf:
     """Where the rows of a dataset come from; ``kind`` says which of the keys are read."""
@@ -130,6 +138,11 @@ class ModelConf:
     temperature: float = 0.0  # of the program under test
     proposals: ProposalsConf = field(default_factory=ProposalsConf)
     retries: int = 5  # further attempts after a rate limit, a timeout or a server error
+    retry_for_s: float = (
+        300.0  # but none that would begin later than this after the first, in seconds
+    )
+    max_in_flight: int | None = None  # calls at once, over all jobs of a sweep on this machine
+    requests_per_minute: float | None = None  # over all jobs of a sweep on this machine
 
 
 @dataclass
@@ -172,6 +185,15 @@ class SimulatedModelConf(ModelConf):
 
 
 @dataclass
+class OwnCallsConf:
+    """What an optimizer asks of its own model, on average; only ``plan=true`` reads it."""
+
+    per_trial: float = 0.0  # calls for each candidate scored
+    tokens_in: int = 0  # of one such call
+    tokens_out: int = 0  # of one such call
+
+
+@dataclass
 class OptimizerConf:
     """An optimizer: a class and what it is given."""
 
@@ -179,14 +201,38 @@ class OptimizerConf:
     target: str = MISSING  # package.module.Class, see optbench.optimizers.protocol
     params: Any = MISSING  # keyword arguments of the class
     optimize: Any = MISSING  # keyword arguments of the search itself
+    own_calls: OwnCallsConf = field(default_factory=OwnCallsConf)
 
 
 @dataclass
 class BudgetConf:
-    """What the optimise phase may spend; the same for every optimizer."""
+    """What the optimise phase may spend; the same for every optimizer. null is without limit.
+
+    All but ``trials`` are enforced where calls are made, whichever optimizer makes them, and count
+    what was used: a reply from the cache as much as one that was paid. Baseline and final
+    evaluation are not charged.
+    """
 
     name: str = MISSING
-    trials: int = MISSING  # candidates that may be scored
+    trials: int = MISSING  # candidates that may be scored, as each optimizer counts them
+    rollouts: int | None = None  # runs of the program under test on one item
+    llm_calls: int | None = None  # replies, to the program, the optimizer and the judges
+    tokens: int | None = None  # in and out
+    usd: float | None = None
+    seconds: float | None = None  # wall time
+    sweep_usd: float | None = None  # USD really paid by all jobs of a sweep; over it they stop
+
+
+LIMITS = ("trials", "rollouts", "llm_calls", "tokens", "usd", "seconds")
+"""What a budget may limit in the optimise phase."""
+
+
+@dataclass
+class CacheConf:
+    """Replies shared by the tasks of a sweep; never part of a task's identity."""
+
+    mode: CacheMode = MISSING
+    path: str | None = None  # the SQLite file; null: in the sweep's folder
 
 
 @dataclass
@@ -215,8 +261,11 @@ class Config:
     model: ModelConf = MISSING
     optimizer_model: ModelConf | None = None  # null: the optimizer uses the task's model
     budget: BudgetConf = MISSING
+    cache: CacheConf = MISSING
     engine: EngineConf = MISSING
     tracking: TrackingConf = MISSING
+    replay: str | None = None  # a finished sweep's folder: its calls are answered from there
+    plan: bool = False  # say what it would cost, and start nothing
     seed: int = MISSING
     n_threads: int = MISSING
     test_mode: bool = MISSING

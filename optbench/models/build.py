@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from optbench.config.identity import content_of
 from optbench.config.schema import (
+    CacheConf,
+    CacheMode,
     Config,
     EmbeddedModelConf,
     LiteLLMModelConf,
@@ -15,9 +20,16 @@ from optbench.config.schema import (
     SimulatedModelConf,
 )
 from optbench.errors import ConfigError
+from optbench.models.budget import Limits
+from optbench.models.cache import SharedCache
 from optbench.models.gateway import Alias, Gateway, Route
 from optbench.models.ledger import Ledger
+from optbench.models.recording import Recording
+from optbench.models.retry import RetryPolicy
+from optbench.models.throttle import Rate, Throttle
 from optbench.models.types import ChatModel
+from optbench.models.weights import WEIGHTS_SHA256, default_weights
+from optbench.results.layout import SharedFolder
 
 if TYPE_CHECKING:
     from optbench.models.simulated import AnswerKey
@@ -31,7 +43,13 @@ def uses_simulation(config: Config) -> bool:
 
 
 def open_gateway(
-    config: Config, ledger: Ledger, answers: Sequence[AnswerKey], stack: ExitStack
+    config: Config,
+    ledger: Ledger,
+    answers: Sequence[AnswerKey],
+    stack: ExitStack,
+    *,
+    shared: SharedFolder,
+    recording: Recording | None = None,
 ) -> Gateway:
     """Starts the task's models and the gateway before them; ``stack`` ends them.
 
@@ -40,32 +58,109 @@ def open_gateway(
         ledger: Where the calls are written down.
         answers: What a simulated model knows of the items; other models never see it.
         stack: Closed at the end of the task.
+        shared: Of the sweep.
+        recording: Answers in the place of the models, of which none is started then.
     """
-    task = _open(config.model, config, answers)
-    stack.callback(task.close)
+    task = _started(config.model, config, answers, stack, recording)
     own = config.optimizer_model
-    optimizer = task if own is None else _open(own, config, answers)
-    if optimizer is not task:
-        stack.callback(optimizer.close)
+    optimizer = task if own is None else _started(own, config, answers, stack, recording)
     proposing = own or config.model
     routes: dict[Alias, Route] = {
-        "task": Route(
-            config.model.name,
+        "task": _route(
+            config.model,
+            fingerprint(config.model, config, answers),
             task,
-            config.model.retries,
-            {"temperature": config.model.temperature, "max_tokens": config.dataset.max_tokens},
+            temperature=config.model.temperature,
+            max_tokens=config.dataset.max_tokens,
         ),
-        "optimizer": Route(
-            proposing.name,
+        "optimizer": _route(
+            proposing,
+            fingerprint(proposing, config, answers),
             optimizer,
-            proposing.retries,
-            {
-                "temperature": proposing.proposals.temperature,
-                "max_tokens": proposing.proposals.max_tokens,
-            },
+            temperature=proposing.proposals.temperature,
+            max_tokens=proposing.proposals.max_tokens,
         ),
     }
-    return Gateway(routes, ledger, seed=config.seed)
+    budget = config.budget
+    throttle = Throttle(shared.path, sweep_usd=budget.sweep_usd)
+    stack.callback(throttle.close)
+    cache = None if recording else open_cache(config.cache, shared)
+    if cache is not None:
+        stack.callback(cache.close)
+    return Gateway(
+        routes,
+        ledger,
+        seed=config.seed,
+        limits=Limits(budget.rollouts, budget.llm_calls, budget.tokens, budget.usd, budget.seconds),
+        throttle=throttle,
+        cache=cache,
+        recording=recording,
+    )
+
+
+def open_cache(conf: CacheConf, shared: SharedFolder) -> SharedCache | None:
+    """The sweep's cache, None where it is off.
+
+    Raises:
+        ConfigError: When the file is no cache of optbench.
+    """
+    if conf.mode is CacheMode.off:
+        return None
+    path = Path(conf.path).expanduser() if conf.path else shared.cache
+    return SharedCache(path, conf.mode)
+
+
+def fingerprint(conf: ModelConf, config: Config, answers: Sequence[AnswerKey]) -> str:
+    """What, besides a request, decides on a model's replies, as 64 hex digits.
+
+    Not its address or key, nor what is part of each request. A simulated model is a function of the
+    task's seed, prompt and items as well.
+    """
+    facts: dict[str, Any] = {"kind": type(conf).__name__}
+    if isinstance(conf, LiteLLMModelConf):
+        facts |= {"id": conf.id, "extra": dict(conf.extra)}
+    elif isinstance(conf, EmbeddedModelConf):
+        facts |= {
+            "weights": content_of(conf.path) if conf.path else WEIGHTS_SHA256,
+            "n_parallel": conf.n_parallel,
+            "context_tokens": conf.context_tokens,
+        }
+    elif isinstance(conf, SimulatedModelConf):
+        facts |= {
+            "seed": config.seed,
+            "errors": vars(conf.errors),
+            "prompt": [(m.role.value, m.content) for m in config.dataset.prompt],
+            "answers": [vars(key) for key in answers],
+        }
+    text = json.dumps(facts, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _route(
+    conf: ModelConf, mark: str, model: ChatModel | None, *, temperature: float, max_tokens: int
+) -> Route:
+    return Route(
+        conf.name,
+        mark,
+        model,
+        RetryPolicy(conf.retries, conf.retry_for_s),
+        {"temperature": temperature, "max_tokens": max_tokens},
+        Rate(conf.max_in_flight, conf.requests_per_minute),
+    )
+
+
+def _started(
+    conf: ModelConf,
+    config: Config,
+    answers: Sequence[AnswerKey],
+    stack: ExitStack,
+    recording: Recording | None,
+) -> ChatModel | None:
+    if recording is not None:
+        return None
+    model = _open(conf, config, answers)
+    stack.callback(model.close)
+    return model
 
 
 def _open(conf: ModelConf, config: Config, answers: Sequence[AnswerKey]) -> ChatModel:
@@ -81,7 +176,7 @@ def _open(conf: ModelConf, config: Config, answers: Sequence[AnswerKey]) -> Chat
             prompt=[{"role": m.role.value, "content": m.content} for m in config.dataset.prompt],
         )
     if isinstance(conf, EmbeddedModelConf):
-        from optbench.models.embedded import EmbeddedModel, default_weights
+        from optbench.models.embedded import EmbeddedModel
 
         path = default_weights() if conf.path is None else Path(conf.path).expanduser()
         return EmbeddedModel(path, n_parallel=conf.n_parallel, context_tokens=conf.context_tokens)

@@ -1,87 +1,100 @@
-"""The account of every model call: who asked, in which phase, what it took, how it ended."""
+"""The account of every model call: who asked, in which phase, what it took, what came back.
+
+It is the task's memory as well. A task that is started again in its folder is answered from here what
+it has been answered before, and pays for the rest.
+"""
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import threading
-from collections import defaultdict
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-Phase = Literal["baseline", "optimise", "final"]
-PHASES: tuple[Phase, ...] = ("baseline", "optimise", "final")
-Role = Literal["task", "optimizer", "judge"]
+from optbench.errors import ConfigError, OptbenchError
+from optbench.models.accounts import Account
+from optbench.models.calls import COLUMNS, PHASES, Call, Phase, Role
+from optbench.models.requests import Question
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+_TABLES = (
+    "task (identity TEXT)",
+    # Prompts share most of their messages, so each message is kept once.
+    "messages (hash TEXT PRIMARY KEY, text TEXT) WITHOUT ROWID",
+    "requests (digest TEXT PRIMARY KEY, body TEXT) WITHOUT ROWID",
+    f"calls (id INTEGER PRIMARY KEY, {', '.join(COLUMNS)})",
+)
+_INSERT = f"INSERT INTO calls ({', '.join(COLUMNS)}) VALUES ({', '.join('?' for _ in COLUMNS)})"
 
-
-@dataclass(frozen=True)
-class Call:
-    """One attempt at one model call.
-
-    Attributes:
-        phase: Part of the task it belongs to.
-        role: ``task`` runs the prompt on an item, ``optimizer`` reasons about prompts, ``judge``
-            scores for a metric.
-        model: Short name of the model.
-        request: sha256 of the full request, 64 hex digits.
-        attempt: 1 for the first try of a request.
-        outcome: ``ok``; ``invalid`` for a structured reply that does not fit its schema; else the
-            kind of failure.
-        tokens_in: Tokens of the request, ``tokens_cached`` of them from a prompt cache.
-        tokens_out: Tokens of the reply.
-        cost_usd: None where no price is known.
-        latency_s: Wall time in seconds.
-        error: What failed, None when nothing did.
-    """
-
-    phase: Phase
-    role: Role
-    model: str
-    request: str
-    attempt: int
-    outcome: str
-    tokens_in: int
-    tokens_out: int
-    tokens_cached: int
-    cost_usd: float | None
-    latency_s: float
-    error: str | None = None
-
-
-_COLUMNS = tuple(field.name for field in fields(Call))
+Calls = dict[tuple[str, int], list[Call]]
+"""Recorded calls by question and occurrence: failed attempts first, the answered one last."""
 
 
 class Ledger:
-    """Thread-safe; each call is in ``calls.sqlite`` before its reply is used."""
+    """Thread-safe; each call is in ``calls.sqlite`` before its reply is used.
 
-    def __init__(self, path: Path) -> None:
+    Args:
+        path: The file; calls that it holds already can be :meth:`recall`-ed.
+        identity: Of the task; a file of another task is refused.
+
+    Raises:
+        ConfigError: When the file belongs to another task, is of another schema version, or cannot
+            be read; it is left as it was.
+    """
+
+    def __init__(self, path: Path, identity: str = "") -> None:
+        self.used, self.paid = Account(), Account()
+        self.recalled = 0
+        """How many replies came from an earlier start of this task."""
         self._lock = threading.Lock()
         self._calls: list[Call] = []
+        self._known: set[str] = set()
+        self._recorded = read_calls(path, identity) if path.exists() else {}
+        for calls in self._recorded.values():
+            for call in calls:
+                self._pay(call)
         self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
         self._db.execute("PRAGMA journal_mode=WAL")
         self._db.execute("PRAGMA synchronous=NORMAL")
-        self._db.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
-        self._db.execute(
-            f"CREATE TABLE IF NOT EXISTS calls (id INTEGER PRIMARY KEY, {', '.join(_COLUMNS)})"
-        )
-        # A task that starts again in its folder starts its account again.
-        self._db.execute("DELETE FROM calls")
+        with self._writing():
+            self._db.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
+            for table in _TABLES:
+                self._db.execute(f"CREATE TABLE IF NOT EXISTS {table}")
+            if self._db.execute("SELECT count(*) FROM task").fetchone()[0] == 0:
+                self._db.execute("INSERT INTO task VALUES (?)", [identity])
 
-    def add(self, call: Call) -> None:
+    def add(self, question: Question, call: Call) -> None:
         """Writes one call down."""
-        values = asdict(call)
-        marks = ", ".join("?" for _ in _COLUMNS)
+        values = [getattr(call, name) for name in COLUMNS]
         with self._lock:
+            with self._writing():
+                if question.digest not in self._known:
+                    self._describe(question)
+                self._db.execute(_INSERT, values)
+            self._known.add(question.digest)
             self._calls.append(call)
-            self._db.execute(
-                f"INSERT INTO calls ({', '.join(_COLUMNS)}) VALUES ({marks})",
-                [values[name] for name in _COLUMNS],
-            )
+            self.used.add(call)
+            self._pay(call)
+
+    def recall(self, question: Question, occurrence: int) -> Call | None:
+        """The answered call that an earlier start of this task recorded; it counts as used again."""
+        key = (question.digest, occurrence)
+        with self._lock:
+            calls = self._recorded.get(key, [])
+            if not calls or not calls[-1].answered:
+                return None
+            del self._recorded[key]
+            self.recalled += 1
+            for call in calls:
+                self._calls.append(call)
+                self.used.add(call)
+            return calls[-1]
 
     def calls(self, phase: Phase | None = None, role: Role | None = None) -> list[Call]:
-        """The calls so far, in the order in which they ended."""
+        """The calls this task has used so far, in the order in which they ended."""
         with self._lock:
             return [
                 call
@@ -90,16 +103,13 @@ class Ledger:
             ]
 
     def summary(self) -> dict[str, Any]:
-        """Totals by phase and role, and over all; plain data for ``result.json``."""
-        grouped: dict[Phase, dict[Role, list[Call]]] = defaultdict(lambda: defaultdict(list))
-        for call in self.calls():
-            grouped[call.phase][call.role].append(call)
+        """What was used and what was paid, by phase and role, and in all; for ``result.json``."""
         by_phase: dict[str, Any] = {
-            phase: {role: totals(grouped[phase][role]) for role in sorted(grouped[phase])}
+            phase: {role: self._both(phase, role) for role in sorted(roles)}
             for phase in PHASES
-            if phase in grouped
+            if (roles := self.used.roles(phase) | self.paid.roles(phase))
         }
-        return {**by_phase, "total": totals(self.calls())}
+        return {**by_phase, "total": self._both()}
 
     def close(self) -> None:
         """Folds the write-ahead log into the file and closes it."""
@@ -107,22 +117,73 @@ class Ledger:
             self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             self._db.close()
 
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """All of it or nothing, also when the process is killed within."""
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            self._db.execute("ROLLBACK")
+            raise
+        self._db.execute("COMMIT")
 
-def totals(calls: list[Call]) -> dict[str, Any]:
-    """Sums over calls.
+    def _both(self, phase: Phase | None = None, role: Role | None = None) -> dict[str, Any]:
+        return {
+            "used": self.used.total(phase, role).to_json(),
+            "paid": self.paid.total(phase, role).to_json(),
+        }
 
-    ``cost_usd`` is the sum of the known prices, None when none is known; ``unpriced_calls`` says how
-    many are missing from it, so that unknown never reads as free.
+    def _pay(self, call: Call) -> None:
+        if call.source == "model":
+            self.paid.add(call)
+
+    def _describe(self, question: Question) -> None:
+        self._db.executemany("INSERT OR IGNORE INTO messages VALUES (?, ?)", question.messages)
+        self._db.execute(
+            "INSERT OR IGNORE INTO requests VALUES (?, ?)",
+            [question.digest, json.dumps(question.body, default=str)],
+        )
+
+
+def read_calls(path: Path, identity: str) -> Calls:
+    """All calls of a ledger's file.
+
+    Not opened read-only: what a killed process left in the write-ahead log has to be folded in.
+
+    Raises:
+        ConfigError: See :class:`Ledger`.
     """
-    answered = [call for call in calls if call.outcome in ("ok", "invalid")]
-    priced = [call.cost_usd for call in answered if call.cost_usd is not None]
-    return {
-        "calls": len(calls),
-        "failed": len(calls) - len(answered),
-        "invalid": sum(call.outcome == "invalid" for call in calls),
-        "tokens_in": sum(call.tokens_in for call in calls),
-        "tokens_out": sum(call.tokens_out for call in calls),
-        "tokens_cached": sum(call.tokens_cached for call in calls),
-        "cost_usd": round(sum(priced), 9) if priced or not answered else None,
-        "unpriced_calls": len(answered) - len(priced),
-    }
+    try:
+        with closing(sqlite3.connect(path)) as db:
+            version = db.execute("PRAGMA user_version").fetchone()[0]
+            tables = db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+            if version == 0 and tables == 0:
+                return {}  # killed before its first line
+            if version != SCHEMA_VERSION:
+                raise _refused(path, f"is of schema {version}, not {SCHEMA_VERSION}")
+            owner = db.execute("SELECT identity FROM task").fetchone()
+            if owner and owner[0] != identity:
+                raise _refused(path, f"belongs to another task ({owner[0][:6]})")
+            rows = db.execute(f"SELECT {', '.join(COLUMNS)} FROM calls ORDER BY id").fetchall()
+    except sqlite3.DatabaseError as error:
+        raise _refused(path, f"cannot be read: {error}") from error
+    calls: Calls = {}
+    for row in rows:
+        call = Call(*row)
+        calls.setdefault((call.request, call.occurrence), []).append(call)
+    return calls
+
+
+def read_bodies(path: Path) -> list[dict[str, Any]]:
+    """What was asked in a ledger's file, as :attr:`Question.body`."""
+    with closing(sqlite3.connect(path)) as db:
+        return [json.loads(body) for (body,) in db.execute("SELECT body FROM requests")]
+
+
+def _refused(path: Path, why: str) -> OptbenchError:
+    return ConfigError(
+        f"'{path}' {why}",
+        key="hydra.run.dir",
+        mend="choose another folder, or move that file away to pay its calls anew",
+    )

@@ -69,8 +69,7 @@ class GatewayProvider(CustomLLM):  # type: ignore[misc]  # litellm ships no type
 
     def _answer(self, alias: Alias, request: ChatRequest, usable: Callable[[str], bool]) -> Any:
         try:
-            # The libraries that come this way bring retries of their own.
-            reply = self._gateway.complete(alias, request, "optimizer", usable=usable, retry=False)
+            reply = self._gateway.complete(alias, request, "optimizer", usable=usable)
         except ModelCallError as error:
             raise _LITELLM_ERRORS[error.kind](
                 message=error.what, model=alias, llm_provider=PROVIDER

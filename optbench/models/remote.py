@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import time
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 import litellm
@@ -76,7 +78,13 @@ class RemoteModel:
         if key:
             said = said.replace(key, "***")
         mend = f"check {self._conf.api_key_env}" if kind == "auth" else None
-        return ModelCallError(f"{self._conf.id}: {said}", kind=kind, key="model.id", mend=mend)
+        return ModelCallError(
+            f"{self._conf.id}: {said}",
+            kind=kind,
+            key="model.id",
+            mend=mend,
+            retry_after_s=_retry_after(error),
+        )
 
     def _reply(self, response: Any) -> ChatReply:
         choice = response.choices[0]
@@ -104,3 +112,30 @@ class RemoteModel:
             return float(litellm.completion_cost(response, model=self._conf.id))
         except Exception:  # litellm raises a bare Exception for a model it does not know
             return None
+
+
+def listed_price(model: str) -> tuple[float, float] | None:
+    """USD per token in and out, from litellm's map; None for a model it does not know."""
+    try:
+        known = litellm.cost_per_token(model=model, prompt_tokens=1, completion_tokens=1)
+    except Exception:  # litellm raises a bare Exception for a model it does not know
+        return None
+    return float(known[0]), float(known[1])
+
+
+def _retry_after(error: Exception) -> float | None:
+    """Seconds that the server's Retry-After header asks for, in either of its two forms (RFC 9110)."""
+    response = getattr(error, "response", None)
+    headers = getattr(error, "litellm_response_headers", None) or getattr(response, "headers", {})
+    said = str(headers.get("retry-after") or "").strip()
+    if not said:
+        return None
+    try:
+        return max(0.0, float(said))
+    except ValueError:
+        pass
+    try:
+        moment = parsedate_to_datetime(said)
+    except ValueError:
+        return None
+    return max(0.0, moment.timestamp() - time.time())

@@ -57,7 +57,10 @@ class ChatReply:
 
 
 class ModelCallError(OptbenchError):
-    """A model call that failed; ``kind`` says how, so that a retry can be decided."""
+    """A model call that failed; ``kind`` says how, so that a retry can be decided.
+
+    ``retry_after_s`` is the pause in seconds that the server asked for, None where it asked for none.
+    """
 
     def __init__(
         self,
@@ -66,9 +69,11 @@ class ModelCallError(OptbenchError):
         kind: FailureKind = "server",
         key: str | None = None,
         mend: str | None = None,
+        retry_after_s: float | None = None,
     ) -> None:
         super().__init__(what, key=key, mend=mend)
         self.kind: FailureKind = kind
+        self.retry_after_s = retry_after_s
 
 
 class ChatModel(Protocol):

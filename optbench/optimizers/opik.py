@@ -17,7 +17,7 @@ from opik.evaluation.metrics.score_result import ScoreResult
 from opik_optimizer import ChatPrompt, OptimizableAgent
 
 from optbench.data.items import Item, Slice
-from optbench.errors import ConfigError, NoProposalsError
+from optbench.errors import BudgetExhausted, ConfigError, NoProposalsError
 from optbench.metrics.base import Score
 from optbench.models.provider import model_string
 from optbench.models.types import Message
@@ -73,19 +73,27 @@ class OpikOptimizer:
         }
         try:
             result = self._search(optimizer, {**common, **optimize}, problem.seed)
+        except BudgetExhausted:
+            if bridge.tried:
+                self._check_examples(bridge)
+            raise
         finally:
             # A client of its own, whose threads would send to the next task's store.
             optimizer.opik_client.end(timeout=FLUSH_TIMEOUT_S)
+        self._check_examples(bridge)
+        return _outcome(result, problem)
+
+    def _check_examples(self, bridge: _Bridge) -> None:
+        """Its model writes a template for the examples; where that loses the placeholder the library
+        goes on without a word and inserts none.
+        """
         if self._kind is opik_optimizer.FewShotBayesianOptimizer and not bridge.examples_shown:
-            # Its model writes a template for the examples; where that loses the placeholder the
-            # library goes on without a word and inserts none.
             raise NoProposalsError(
                 "no proposals: the template that the optimizer's model wrote has no place for "
                 "examples, so no candidate showed any",
                 key="optimizer_model",
                 mend="choose a model that can write it: model@optimizer_model=...",
             )
-        return _outcome(result, problem)
 
     def _search(self, optimizer: Any, keywords: dict[str, Any], seed: int) -> Any:
         if self._kind is opik_optimizer.ParameterOptimizer:
@@ -123,6 +131,11 @@ class _Bridge:
         with self._lock:
             self._scores[key, done.reply.text.strip()] = done.scores
         return done.reply.text
+
+    @property
+    def tried(self) -> bool:
+        """Whether any candidate was run but the initial prompt."""
+        return bool(self._seen - {self.problem.prompt.fingerprint})
 
     def _look_for_examples(self, candidate: Prompt) -> None:
         with self._lock:

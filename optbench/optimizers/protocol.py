@@ -6,16 +6,19 @@
         def __init__(self, *, patience: int) -> None: ...          # optimizer.params
         def optimize(self, problem: Problem, *, max_trials: int) -> Outcome: ...  # optimizer.optimize
 
-``random_few_shot`` is the worked example.
+``random_few_shot`` is the worked example. When the budget is spent, what a problem offers raises
+``BudgetExhausted``; let it through, for the task keeps the best candidate by itself.
 """
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from optbench.data.items import Item, Slice
+from optbench.errors import Cancelled
 from optbench.models.types import ChatReply, ChatRequest, Message
 from optbench.prompts import Prompt, fill
 from optbench.rollouts import Evaluation, Rollout, Runner
@@ -38,6 +41,7 @@ class Problem:
         runner: Runs and scores prompts; :meth:`evaluate` and :meth:`rollout` are the way to it.
         ask: Asks the optimizer's model.
         tracker: For libraries that need Opik's objects.
+        over: Set when the search has ended; a thread that it left behind gets nothing more.
     """
 
     prompt: Prompt
@@ -49,6 +53,7 @@ class Problem:
     runner: Runner
     ask: Callable[[ChatRequest], ChatReply]
     tracker: Tracker
+    over: threading.Event = field(default_factory=threading.Event)
 
     @property
     def columns(self) -> set[str]:
@@ -67,6 +72,8 @@ class Problem:
 
     def rollout(self, prompt: Prompt, item: Item, part: Slice) -> Rollout:
         """Runs and scores one item, for optimizers that drive their own evaluation."""
+        if self.over.is_set():
+            raise Cancelled
         return self.runner.rollout(prompt, item, part.name)
 
     def demonstrate(self, item: Item) -> tuple[Message, Message]:

@@ -43,6 +43,20 @@ class JobFolder:
         return loaded
 
 
+class SharedFolder:
+    """What the jobs of a sweep share on this machine."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path / "shared"
+        self.cache = self.path / "cache.sqlite"
+
+
+def job_folders(root: Path) -> Iterator[JobFolder]:
+    """Every job folder at or below a folder, by path."""
+    for file in sorted(root.rglob("task.json")):
+        yield JobFolder(file.parent)
+
+
 def write_json(path: Path, value: dict[str, Any]) -> None:
     """Replaces a JSON file whole; keys keep their order."""
     with _replacing(path) as aside:

@@ -7,6 +7,7 @@ from typing import Any
 
 from optbench.data.items import SliceName
 from optbench.metrics.base import Metric
+from optbench.models.accounts import price_text
 from optbench.rollouts import Evaluation
 
 CONFIDENCE = 0.95
@@ -96,8 +97,6 @@ def table(result: Mapping[str, Any]) -> Any:
 
 def verdict(result: Mapping[str, Any]) -> list[str]:
     """The lines under the table."""
-    from optbench.progress import dollars
-
     objective = result["objective"]
     lift = result["lift"]["test"][objective]
     sign = 1 if result["directions"][objective] == "maximize" else -1
@@ -110,19 +109,22 @@ def verdict(result: Mapping[str, Any]) -> list[str]:
         said = "WORSE on rows that no one tuned on"
     else:
         said = f"no difference that {lift['n']} test items could show"
-    total = result["ledger"]["total"]
-    own = (
-        result["ledger"]
-        .get("optimise", {})
-        .get("optimizer", {"calls": 0, "failed": 0, "invalid": 0})
-    )
+    ledger = result["ledger"]
+    used, paid = ledger["total"]["used"], ledger["total"]["paid"]
+    own = ledger.get("optimise", {}).get("optimizer", {}).get("used", {})
     lines = [
         f"{objective} on test: {said} ({result['optimizer']}, {result['finish_reason']}, "
         f"{result['trials']} trials of {result['candidates']} candidates)",
-        f"calls: {total['calls']} ({total['failed']} failed), "
-        f"{total['tokens_in'] + total['tokens_out']} tokens, {dollars(total)}; optimizer's own: "
-        f"{own['calls']} ({own['failed']} failed, {own['invalid']} unusable)",
+        f"calls: {used['calls']} ({used['failed']} failed), "
+        f"{used['tokens_in'] + used['tokens_out']} tokens, {_usd(used)}; optimizer's own: "
+        f"{own.get('calls', 0)} ({own.get('failed', 0)} failed, {own.get('invalid', 0)} unusable)",
     ]
+    if paid["calls"] != used["calls"]:
+        lines.append(f"paid: {paid['calls']} calls, {_usd(paid)}; the others were answered already")
     if result["simulated"]:
         lines.append("SIMULATED MODEL: a formula answered; this is no finding about any real model")
     return lines
+
+
+def _usd(spent: Mapping[str, Any]) -> str:
+    return price_text(spent["cost_usd"], spent["unpriced_calls"])

@@ -30,6 +30,7 @@ OVERRIDES = (
     "optimizer=meta_prompt",
     "budget=trials_3",
     "n_threads=8",
+    "cache=off",  # the plain side has none
     "dataset.slices.validation.count=80",
 )
 
@@ -66,6 +67,7 @@ def plain(folder: Path) -> float:
     from optbench.models.gateway import Gateway, Route
     from optbench.models.ledger import Ledger
     from optbench.models.provider import registered
+    from optbench.models.retry import RetryPolicy
     from optbench.models.simulated import SimulatedModel
     from optbench.optimizers.build import as_keywords
     from optbench.tracking.store import OpikStore
@@ -80,7 +82,7 @@ def plain(folder: Path) -> float:
     model = SimulatedModel(
         answer_keys(data, ["message"], "product"), seed=1, latency_s=0.05, prompt=prompt
     )
-    route = Route("simulated", model, 0, {"temperature": 0.0})
+    route = Route("simulated", "0" * 64, model, RetryPolicy(0, 0.0), {"temperature": 0.0})
     gateway = Gateway({"task": route, "optimizer": route}, Ledger(folder / "calls.sqlite"), seed=1)
     metric = build(one.dataset.metrics)["exact_match"]
     tracker = Tracker(project="plain", dataset="plain", columns=["message", "product"], spans=True)

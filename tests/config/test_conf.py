@@ -13,7 +13,7 @@ from optbench.app import conf_folder
 from optbench.config.identity import NEUTRAL_KEYS, identity
 from optbench.config.schema import Config
 
-GROUPS = ("dataset", "optimizer", "model", "budget", "tracking", "engine")
+GROUPS = ("dataset", "optimizer", "model", "budget", "cache", "tracking", "engine")
 EVERY = [(group, option) for group in GROUPS for option in options(group)]
 NEEDS = {"gguf": ["model.path=weights/tiny.gguf"], "vllm": ["model.id=hosted_vllm/x"]}
 
@@ -96,6 +96,7 @@ def test_identity_leaves_out_what_cannot_change_a_result() -> None:
     base = identity(composed())
     assert identity(composed("tracking=opik")) == base
     assert identity(composed("model.retries=9")) == base
+    assert identity(composed("cache=off", "plan=true", "replay=x", "budget.sweep_usd=1")) == base
     for changing in (
         "seed=2",
         "n_threads=1",
@@ -107,6 +108,17 @@ def test_identity_leaves_out_what_cannot_change_a_result() -> None:
         "model@optimizer_model=simulated",
     ):
         assert identity(composed(changing)) != base, changing
+
+
+def test_a_price_counts_once_the_budget_counts_it() -> None:
+    """A simulated model's latency, likewise, under a budget in seconds."""
+    model = ("model=vllm", "model.id=x/y")
+    price = "model.price.input_per_million=9"
+    assert identity(composed(*model)) == identity(composed(*model, price))
+    usd = (*model, "budget=usd_1")
+    assert identity(composed(*usd)) != identity(composed(*usd, price))
+    timed = ("model=simulated", "budget=minutes_10")
+    assert identity(composed(*timed)) != identity(composed(*timed, "model.latency_s=1"))
 
 
 def test_every_field_is_on_one_side() -> None:
@@ -127,12 +139,15 @@ def test_every_field_is_on_one_side() -> None:
             "max_tokens",
             "metrics",
         },
-        "optimizer": {"name", "target", "params", "optimize"},
+        "optimizer": {"name", "target", "params", "optimize", "own_calls"},
         "model": {
             "name",
             "temperature",
             "proposals",
             "retries",
+            "retry_for_s",
+            "max_in_flight",
+            "requests_per_minute",
             "id",
             "api_key_env",
             "api_base",
@@ -145,13 +160,24 @@ def test_every_field_is_on_one_side() -> None:
             "latency_s",
             "errors",
         },
-        "budget": {"name", "trials"},
+        "budget": {
+            "name",
+            "trials",
+            "rollouts",
+            "llm_calls",
+            "tokens",
+            "usd",
+            "seconds",
+            "sweep_usd",
+        },
+        "cache": {"mode", "path"},
         "engine": {"name"},
         "tracking": {"name", "kind", "project", "spans"},
     }
     from optbench.config import model_schemas
     from optbench.config.schema import (
         BudgetConf,
+        CacheConf,
         DatasetConf,
         EngineConf,
         OptimizerConf,
@@ -162,16 +188,19 @@ def test_every_field_is_on_one_side() -> None:
         "dataset": DatasetConf,
         "optimizer": OptimizerConf,
         "budget": BudgetConf,
+        "cache": CacheConf,
         "engine": EngineConf,
         "tracking": TrackingConf,
     }
     for group, kind in found.items():
         assert {field.name for field in dataclasses.fields(kind)} == known[group]
+    plain = {field.name for field in dataclasses.fields(Config)} - known.keys()
+    assert plain == {"optimizer_model", "seed", "n_threads", "test_mode", "replay", "plan"}
     models = {f.name for kind in model_schemas().values() for f in dataclasses.fields(kind)}
     assert models == known["model"]
     for key in NEUTRAL_KEYS:
         group, _, name = key.partition(".")
-        assert group == "optimizer_model" or not name or name in known[group], key
+        assert group in {*plain, "optimizer_model"} or not name or name in known[group], key
 
 
 def test_folder_is_readable_and_safe() -> None:

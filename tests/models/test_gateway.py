@@ -1,87 +1,187 @@
-"""The gateway counts, retries and seeds alike, whoever calls."""
+"""The gateway counts, retries, seeds and remembers alike, whoever calls."""
 
 from __future__ import annotations
 
 import sqlite3
+import time
 from pathlib import Path
-from typing import Any
 
 import pytest
+from scripted import REQUEST, Scripted, asking, gateway
 
-from optbench.models.gateway import Gateway, Route
-from optbench.models.ledger import Ledger, totals
-from optbench.models.types import ChatReply, ChatRequest, FailureKind, ModelCallError
-
-
-class Scripted:
-    """A model that fails as told and then answers."""
-
-    simulated = True
-
-    def __init__(self, *failures: FailureKind, cost: float | None = 0.5) -> None:
-        self.failures = list(failures)
-        self.asked: list[ChatRequest] = []
-        self.cost = cost
-
-    def complete(self, request: ChatRequest) -> ChatReply:
-        self.asked.append(request)
-        if self.failures:
-            raise ModelCallError("told to", kind=self.failures.pop(0))
-        return ChatReply("fine", "stop", 10, 2, cost_usd=self.cost)
-
-    def facts(self) -> dict[str, Any]:
-        return {}
-
-    def close(self) -> None: ...
+from optbench.errors import Cancelled, ConfigError, Fatal
+from optbench.models import retry
+from optbench.models.ledger import Ledger
+from optbench.models.types import ChatRequest, FailureKind, ModelCallError
 
 
-def gateway(tmp_path: Path, model: Scripted, retries: int = 3) -> Gateway:
-    route = Route("scripted", model, retries, {"temperature": 0.0, "max_tokens": 7})
-    return Gateway({"task": route}, Ledger(tmp_path / "calls.sqlite"), seed=5)
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(retry, "_backoff", lambda _: 0.001)
 
 
-REQUEST = ChatRequest([{"role": "user", "content": "hello"}])
+def failure(kind: FailureKind = "rate_limit", after: float | None = None) -> ModelCallError:
+    return ModelCallError("told to", kind=kind, retry_after_s=after)
 
 
 def test_every_attempt_is_in_the_ledger(tmp_path: Path) -> None:
-    model = Scripted("rate_limit", "timeout")
+    model = Scripted(failure("rate_limit"), failure("timeout"))
     entry = gateway(tmp_path, model)
-    assert entry.complete("task", REQUEST, "task").text == "fine"
+    assert entry.complete("task", REQUEST, "task").text == "reply 3"
     calls = entry.ledger.calls()
     assert [call.outcome for call in calls] == ["rate_limit", "timeout", "ok"]
     assert [call.attempt for call in calls] == [1, 2, 3]
-    assert len(calls) == len(model.asked)
+    assert {call.occurrence for call in calls} == {1}
     with sqlite3.connect(tmp_path / "calls.sqlite") as db:
         assert db.execute("select count(*) from calls").fetchone() == (3,)
+        assert db.execute("select count(*) from requests").fetchone() == (1,)
 
 
-@pytest.mark.parametrize("kind", ["auth", "bad_request"])
+@pytest.mark.parametrize("kind", ["bad_request", "auth"])
 def test_what_a_retry_cannot_mend_is_not_retried(tmp_path: Path, kind: FailureKind) -> None:
-    model = Scripted(kind)
-    with pytest.raises(ModelCallError):
+    model = Scripted(failure(kind))
+    with pytest.raises((ModelCallError, Fatal), match="told to"):
         gateway(tmp_path, model).complete("task", REQUEST, "task")
     assert len(model.asked) == 1
+
+
+def test_a_refused_key_ends_the_task_whoever_swallows_it(tmp_path: Path) -> None:
+    entry = gateway(tmp_path, Scripted(failure("auth")))
+    for _ in range(2):
+        with pytest.raises(Fatal):
+            entry.complete("optimizer", REQUEST, "optimizer")
+    assert entry.fatal is not None
+    assert len(entry.ledger.calls()) == 1
+
+
+def test_the_servers_pause_is_kept(tmp_path: Path) -> None:
+    entry = gateway(tmp_path, Scripted(failure(after=0.3)))
+    began = time.perf_counter()
+    entry.complete("task", REQUEST, "task")
+    assert time.perf_counter() - began >= 0.3
+
+
+def test_a_pause_beyond_the_time_cap_is_not_waited_for(tmp_path: Path) -> None:
+    model = Scripted(failure(after=3600.0))
+    began = time.perf_counter()
+    with pytest.raises(ModelCallError):
+        gateway(tmp_path, model, for_s=5.0).complete("task", REQUEST, "task")
+    assert time.perf_counter() - began < 5
+    assert len(model.asked) == 1
+
+
+def test_a_library_that_repeats_a_lost_call_is_told_at_once(tmp_path: Path) -> None:
+    model = Scripted(*[failure()] * 4)
+    entry = gateway(tmp_path, model)
+    for _ in range(3):
+        with pytest.raises(ModelCallError, match="told to"):
+            entry.complete("optimizer", REQUEST, "optimizer")
+    assert len(model.asked) == 4
+
+
+def test_cancelling_ends_a_pause(tmp_path: Path) -> None:
+    entry = gateway(tmp_path, Scripted(failure(after=50.0)))
+    entry.cancelled.set()
+    with pytest.raises(Cancelled):
+        entry.complete("task", REQUEST, "task")
 
 
 def test_defaults_fill_only_what_is_open(tmp_path: Path) -> None:
     model = Scripted()
     entry = gateway(tmp_path, model)
-    entry.complete("task", ChatRequest(REQUEST.messages, temperature=0.4), "task")
+    entry.complete("task", ChatRequest(REQUEST.messages, temperature=0.4, seed=99), "task")
     assert (model.asked[0].temperature, model.asked[0].max_tokens) == (0.4, 7)
+    assert model.asked[0].seed != 99
 
 
-def test_repeats_differ_only_with_a_temperature(tmp_path: Path) -> None:
+def test_sampled_repeats_have_seeds_of_their_own_and_greedy_ones_none(tmp_path: Path) -> None:
     model = Scripted()
     entry = gateway(tmp_path, model)
     for temperature in (0.0, 0.0, 1.0, 1.0):
-        entry.complete("task", ChatRequest(REQUEST.messages, temperature=temperature), "task")
+        entry.complete("task", asking("x", temperature), "task")
     seeds = [asked.seed for asked in model.asked]
-    assert seeds[0] == seeds[1] == 5
-    assert seeds[2] != seeds[3]
+    assert seeds[0] == seeds[1]
+    assert len(set(seeds)) == 3
+
+
+def test_a_failed_call_gives_its_number_back(tmp_path: Path) -> None:
+    """So that the repeat is the same call, with the same seed, also after a resume."""
+    model = Scripted(failure("bad_request"))
+    entry = gateway(tmp_path, model)
+    with pytest.raises(ModelCallError):
+        entry.complete("task", asking("x", 1.0), "task")
+    entry._gave_up.clear()
+    entry.complete("task", asking("x", 1.0), "task")
+    assert model.asked[0].seed == model.asked[1].seed
 
 
 def test_unknown_cost_is_never_zero(tmp_path: Path) -> None:
     entry = gateway(tmp_path, Scripted(cost=None))
     entry.complete("task", REQUEST, "task")
-    assert totals(entry.ledger.calls())["cost_usd"] is None
-    assert totals(entry.ledger.calls())["unpriced_calls"] == 1
+    spent = entry.ledger.used.total()
+    assert (spent.cost_usd, spent.unpriced_calls) == (None, 1)
+
+
+def test_a_second_start_pays_nothing_twice(tmp_path: Path) -> None:
+    def run(model: Scripted) -> list[str]:
+        entry = gateway(tmp_path, model)
+        texts = [
+            entry.complete("task", asking(text, temperature), "task").text
+            for text, temperature in (("a", 0.0), ("a", 0.0), ("b", 1.0), ("b", 1.0), ("a", 0.0))
+        ]
+        paid = entry.ledger.paid.total()
+        assert (paid.calls, paid.failed) == (6, 1)
+        assert entry.ledger.used.total() == paid
+        entry.ledger.close()
+        return texts
+
+    first = Scripted(failure())
+    again = Scripted()
+    assert run(first) == run(again)
+    assert again.asked == []
+
+
+def test_a_killed_start_is_paid_for_what_is_new_only(tmp_path: Path) -> None:
+    entry = gateway(tmp_path, Scripted())
+    entry.complete("task", asking("a"), "task")
+    # No close: what a killed process leaves is in the write-ahead log.
+    model = Scripted()
+    resumed = gateway(tmp_path, model)
+    texts = [resumed.complete("task", asking(text), "task").text for text in ("a", "b")]
+    assert texts == ["reply 1", "reply 1"]
+    assert [asked.messages[0]["content"] for asked in model.asked] == ["b"]
+    assert resumed.ledger.recalled == 1
+
+
+def test_failures_are_not_remembered(tmp_path: Path) -> None:
+    entry = gateway(tmp_path, Scripted(*[failure()] * 4))
+    with pytest.raises(ModelCallError):
+        entry.complete("task", REQUEST, "task")
+    entry.ledger.close()
+    assert gateway(tmp_path, Scripted()).complete("task", REQUEST, "task").text == "reply 1"
+
+
+@pytest.mark.parametrize("content", [b"not a database" * 100, b""])
+def test_a_file_that_is_no_ledger(tmp_path: Path, content: bytes) -> None:
+    file = tmp_path / "calls.sqlite"
+    file.write_bytes(content)
+    if content:
+        with pytest.raises(ConfigError, match="cannot be read"):
+            Ledger(file, "me")
+        assert file.read_bytes() == content
+    else:  # killed before its first line
+        Ledger(file, "me").close()
+
+
+def test_a_ledger_of_another_task_is_refused(tmp_path: Path) -> None:
+    Ledger(tmp_path / "calls.sqlite", "me").close()
+    with pytest.raises(ConfigError, match="another task"):
+        Ledger(tmp_path / "calls.sqlite", "you")
+
+
+def test_a_ledger_of_another_schema_is_refused(tmp_path: Path) -> None:
+    with sqlite3.connect(tmp_path / "calls.sqlite") as db:
+        db.execute("PRAGMA user_version=1")
+        db.execute("CREATE TABLE calls (x)")
+    with pytest.raises(ConfigError, match="schema 1"):
+        Ledger(tmp_path / "calls.sqlite", "me")

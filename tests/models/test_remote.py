@@ -111,6 +111,6 @@ def test_a_whole_task_over_http(tmp_path: Path, optimizer: str) -> None:
     assert done.returncode == 0, done.stderr
     result = json.loads((tmp_path / "out" / "result.json").read_text())
     assert result["simulated"] is False
-    assert result["ledger"]["total"]["calls"] == len(seen)
-    assert result["ledger"]["total"]["cost_usd"] == 0.0
+    assert result["ledger"]["total"]["paid"]["calls"] == len(seen)
+    assert result["ledger"]["total"]["used"]["cost_usd"] == 0.0
     assert result["candidates"] >= 1

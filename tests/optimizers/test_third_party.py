@@ -66,7 +66,7 @@ def test_both_from_a_folder_of_the_users(tmp_path: Path) -> None:
     result = json.loads((tmp_path / "out" / "result.json").read_text())
     assert result["finish_reason"] == "asked_once"
     assert result["lift"]["test"]["exact_match"]["low"] > 0
-    assert result["ledger"]["optimise"]["optimizer"]["calls"] == 1
+    assert result["ledger"]["optimise"]["optimizer"]["used"]["calls"] == 1
     wrong = command(
         *words, "+optimizer.params.sufix=x", cwd=tmp_path, env={"PYTHONPATH": str(tmp_path)}
     )
