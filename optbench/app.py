@@ -16,7 +16,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from optbench import config, help
+from optbench import config, help, rerun
 from optbench.errors import OptbenchError
 
 INTERRUPTED = 130
@@ -37,7 +37,18 @@ def run(cfg: DictConfig) -> dict[str, Any]:
 
     hydra_conf = HydraConfig.get()
     sweep = Path(hydra_conf.sweep.dir) if hydra_conf.mode is RunMode.MULTIRUN else None
-    return run_task(Task.from_config(cfg), Path(hydra_conf.runtime.output_dir), sweep)
+    folder = Path(hydra_conf.runtime.output_dir)
+    task = Task.from_config(cfg)
+    if cfg.plan:
+        from optbench import plan
+
+        try:
+            planned = plan.expect(task, folder, sweep)
+        finally:
+            plan.leave_no_trace(folder)
+        plan.show([planned], sweep_usd=cfg.budget.sweep_usd)
+        return plan.as_plain(planned)
+    return run_task(task, folder, sweep)
 
 
 def main() -> None:
@@ -52,6 +63,7 @@ def main() -> None:
         if help.is_asked(sys.argv[1:]):
             print(help.render(conf_folder(), sys.argv[1:]))
         else:
+            sys.argv[1:] = rerun.complete(sys.argv[1:])
             run()
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)

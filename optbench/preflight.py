@@ -44,8 +44,22 @@ class PreflightError(ConfigError):
         return PreflightError, (self.problems,)
 
 
-def check(config: Config, data: Data, prompt: Prompt, metrics: Mapping[str, Metric]) -> None:
+def check(
+    config: Config,
+    data: Data,
+    prompt: Prompt,
+    metrics: Mapping[str, Metric],
+    *,
+    starting: bool = True,
+) -> None:
     """Checks a task whose data have been read.
+
+    Args:
+        config: The task's config.
+        data: Its items.
+        prompt: Its initial prompt.
+        metrics: By name.
+        starting: False when it is only planned: models, keys and servers need not be there yet.
 
     Raises:
         PreflightError: With all the problems there are.
@@ -55,8 +69,8 @@ def check(config: Config, data: Data, prompt: Prompt, metrics: Mapping[str, Metr
         *_metrics(data, metrics),
         *_slices(data, prompt),
         *optimizers.check(config.optimizer),
-        *_models(config),
-        *_tracking(config),
+        *_models(config, starting=starting),
+        *(_tracking(config) if starting else ()),
         *_numbers(config),
     ]
     if problems:
@@ -149,10 +163,10 @@ def _slices(data: Data, prompt: Prompt) -> Iterator[OptbenchError]:
             )
 
 
-def _models(config: Config) -> Iterator[OptbenchError]:
+def _models(config: Config, *, starting: bool) -> Iterator[OptbenchError]:
     own = config.optimizer_model
     for key, conf in (("model", config.model), *((("optimizer_model", own),) if own else ())):
-        if not config.replay:  # no model is started then
+        if starting and not config.replay:  # a recording needs no model
             yield from _model(conf, key)
         for limit in ("usd", "sweep_usd"):
             if getattr(config.budget, limit) is not None and price_of(conf) is None:

@@ -132,6 +132,6 @@ class Display:
         best = f"best {self._best[0]} {self._best[1]:.3f}, " if self._best else ""
         trials = f"{self._trials} trials, " if self._trials else ""
         failed = f" ({used.failed} failed)" if used.failed else ""
-        cached = used.calls - paid.calls
-        shared = f" ({cached} from the cache)" if cached > 0 else ""
+        answered = used.calls - paid.calls
+        shared = f" ({answered} answered already)" if answered > 0 else ""
         return f"{trials}{best}{used.calls} calls{failed}{shared}, {dollars(used, paid)}"

@@ -72,6 +72,8 @@ class Task:
         """One line that says what is running; simulated models are labelled."""
         conf = self.config
         label = "  [SIMULATED MODEL: no finding]" if self.simulated else ""
+        if conf.replay:
+            label += "  [REPLAY: no model is asked]"
         small = f"  [test_mode: {TEST_MODE_ITEMS} items a slice]" if conf.test_mode else ""
         return (
             f"optbench {self.identity[:6]}: {conf.dataset.name} x {conf.optimizer.name} x "

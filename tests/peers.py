@@ -34,8 +34,13 @@ def serving(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
 
 
 @contextmanager
-def openai(answer: Answer) -> Iterator[tuple[str, list[dict[str, Any]]]]:
-    """A chat-completions server; yields its address and the requests it saw, headers included."""
+def openai(
+    answer: Answer, headers: dict[str, str] | None = None
+) -> Iterator[tuple[str, list[dict[str, Any]]]]:
+    """A chat-completions server; yields its address and the requests it saw, headers included.
+
+    ``headers`` go out with every reply.
+    """
     seen: list[dict[str, Any]] = []
 
     class Handler(BaseHTTPRequestHandler):
@@ -47,6 +52,8 @@ def openai(answer: Answer) -> Iterator[tuple[str, list[dict[str, Any]]]]:
             self.send_response(status)
             self.send_header("content-type", "application/json")
             self.send_header("content-length", str(len(content)))
+            for name, value in (headers or {}).items():
+                self.send_header(name, value)
             self.end_headers()
             self.wfile.write(content)
 

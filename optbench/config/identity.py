@@ -23,7 +23,7 @@ NEUTRAL_KEYS = frozenset(
         "cache",  # who pays for a reply
         "replay",
         "plan",
-        "optimizer.own_calls",  # an expectation, for the plan
+        "optimizer.expected",  # an expectation, for the plan
         "budget.sweep_usd",  # stops a task unfinished, and so never changes a result
         "dataset.description",
         "dataset.licence",

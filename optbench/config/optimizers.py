@@ -72,6 +72,7 @@ class OpikOptimize:
 class OpikConf(OptimizerConf):
     """An optimizer of opik-optimizer."""
 
+    target: str = "optbench.optimizers.opik.OpikOptimizer"
     algorithm: str = MISSING  # class of opik_optimizer
     params: OpikParams = field(default_factory=OpikParams)
     optimize: OpikOptimize = field(default_factory=OpikOptimize)

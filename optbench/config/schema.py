@@ -185,12 +185,13 @@ class SimulatedModelConf(ModelConf):
 
 
 @dataclass
-class OwnCallsConf:
-    """What an optimizer asks of its own model, on average; only ``plan=true`` reads it."""
+class ExpectedConf:
+    """What an optimizer asks for on average; only ``plan=true`` reads it."""
 
-    per_trial: float = 0.0  # calls for each candidate scored
-    tokens_in: int = 0  # of one such call
-    tokens_out: int = 0  # of one such call
+    rollouts: float = 1.0  # for each trial and validation item
+    own_calls: float = 0.0  # calls to its own model for each trial
+    own_tokens_in: int = 0  # of one such call
+    own_tokens_out: int = 0  # of one such call
 
 
 @dataclass
@@ -201,7 +202,7 @@ class OptimizerConf:
     target: str = MISSING  # package.module.Class, see optbench.optimizers.protocol
     params: Any = MISSING  # keyword arguments of the class
     optimize: Any = MISSING  # keyword arguments of the search itself
-    own_calls: OwnCallsConf = field(default_factory=OwnCallsConf)
+    expected: ExpectedConf = field(default_factory=ExpectedConf)
 
 
 @dataclass

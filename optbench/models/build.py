@@ -70,15 +70,13 @@ def open_gateway(
             config.model,
             fingerprint(config.model, config, answers),
             task,
-            temperature=config.model.temperature,
-            max_tokens=config.dataset.max_tokens,
+            task_defaults(config),
         ),
         "optimizer": _route(
             proposing,
             fingerprint(proposing, config, answers),
             optimizer,
-            temperature=proposing.proposals.temperature,
-            max_tokens=proposing.proposals.max_tokens,
+            vars(proposing.proposals),
         ),
     }
     budget = config.budget
@@ -136,15 +134,18 @@ def fingerprint(conf: ModelConf, config: Config, answers: Sequence[AnswerKey]) -
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _route(
-    conf: ModelConf, mark: str, model: ChatModel | None, *, temperature: float, max_tokens: int
-) -> Route:
+def task_defaults(config: Config) -> dict[str, Any]:
+    """Sampling parameters of the program under test, where a candidate states none."""
+    return {"temperature": config.model.temperature, "max_tokens": config.dataset.max_tokens}
+
+
+def _route(conf: ModelConf, mark: str, model: ChatModel | None, defaults: dict[str, Any]) -> Route:
     return Route(
         conf.name,
         mark,
         model,
         RetryPolicy(conf.retries, conf.retry_for_s),
-        {"temperature": temperature, "max_tokens": max_tokens},
+        defaults,
         Rate(conf.max_in_flight, conf.requests_per_minute),
     )
 

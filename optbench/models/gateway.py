@@ -131,7 +131,7 @@ class Gateway:
             Cancelled: When the task is being ended.
         """
         route = self.routes[alias]
-        question = Question(route.fingerprint, _completed(request, route))
+        question = Question(route.fingerprint, completed(request, route.defaults))
         phase = self.phase
         self._raise_if_over()
         try:
@@ -306,11 +306,12 @@ class _Occurrences:
             raise
 
 
-def _completed(request: ChatRequest, route: Route) -> ChatRequest:
+def completed(request: ChatRequest, defaults: Mapping[str, Any]) -> ChatRequest:
+    """A request with the parameters it leaves open, and without a seed: that is the gateway's."""
     temperature, max_tokens = request.temperature, request.max_tokens
     return replace(
         request,
-        temperature=route.defaults.get("temperature") if temperature is None else temperature,
-        max_tokens=route.defaults.get("max_tokens") if max_tokens is None else max_tokens,
+        temperature=defaults.get("temperature") if temperature is None else temperature,
+        max_tokens=defaults.get("max_tokens") if max_tokens is None else max_tokens,
         seed=None,
     )

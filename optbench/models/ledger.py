@@ -149,13 +149,11 @@ class Ledger:
 def read_calls(path: Path, identity: str) -> Calls:
     """All calls of a ledger's file.
 
-    Not opened read-only: what a killed process left in the write-ahead log has to be folded in.
-
     Raises:
         ConfigError: See :class:`Ledger`.
     """
     try:
-        with closing(sqlite3.connect(path)) as db:
+        with closing(_opened(path)) as db:
             version = db.execute("PRAGMA user_version").fetchone()[0]
             tables = db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
             if version == 0 and tables == 0:
@@ -177,8 +175,19 @@ def read_calls(path: Path, identity: str) -> Calls:
 
 def read_bodies(path: Path) -> list[dict[str, Any]]:
     """What was asked in a ledger's file, as :attr:`Question.body`."""
-    with closing(sqlite3.connect(path)) as db:
+    with closing(_opened(path)) as db:
         return [json.loads(body) for (body,) in db.execute("SELECT body FROM requests")]
+
+
+def _opened(path: Path) -> sqlite3.Connection:
+    """A ledger's file, for reading.
+
+    Where a killed process left a write-ahead log, it is folded in; else nothing is written, not even
+    SQLite's own files beside it, so that a recording can lie where nobody may write.
+    """
+    if path.with_name(f"{path.name}-wal").exists():
+        return sqlite3.connect(path)
+    return sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro&immutable=1", uri=True)
 
 
 def _refused(path: Path, why: str) -> OptbenchError:

@@ -59,8 +59,10 @@ class Recording:
 def _find(sweep: Path, identity: str, config: dict[str, Any]) -> JobFolder:
     told: list[dict[str, Any]] = []
     for folder in job_folders(sweep):
+        if not folder.calls.exists():
+            continue  # never got so far, such as the replaying job's own
         task = json.loads(folder.task.read_text(encoding="utf-8"))
-        if task.get("identity") == identity and folder.calls.exists():
+        if task.get("identity") == identity:
             return folder
         told.append(task.get("config") or {})
     if not told:

@@ -139,7 +139,7 @@ def test_every_field_is_on_one_side() -> None:
             "max_tokens",
             "metrics",
         },
-        "optimizer": {"name", "target", "params", "optimize", "own_calls"},
+        "optimizer": {"name", "target", "params", "optimize", "expected"},
         "model": {
             "name",
             "temperature",

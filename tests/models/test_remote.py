@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +84,23 @@ def test_failures_are_told_apart_and_asked_once(status: int, kind: str) -> None:
     assert caught.value.kind == kind
     assert KEY not in str(caught.value)
     assert len(seen) == 1
+
+
+@pytest.mark.parametrize("form", ["seconds", "date", "nonsense", "none"])
+def test_the_pause_a_server_asks_for(form: str) -> None:
+    said = {
+        "seconds": "17",
+        "date": format_datetime(datetime.now(UTC) + timedelta(seconds=17), usegmt=True),
+        "nonsense": "soon",
+    }
+    headers = {"retry-after": said[form]} if form in said else {}
+    with (
+        openai(lambda _: (429, {"error": {"message": "busy"}}), headers) as (address, _),
+        pytest.raises(ModelCallError) as caught,
+    ):
+        model(address).complete(ASK)
+    asked = caught.value.retry_after_s
+    assert asked is None if form in ("nonsense", "none") else 15 <= (asked or 0) <= 17
 
 
 def test_a_server_that_is_not_there() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,7 +18,7 @@ from hydra.core.utils import (
     run_job,
     setup_globals,
 )
-from omegaconf import DictConfig, open_dict
+from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
 if TYPE_CHECKING:
     from .launcher import OptbenchLauncher
@@ -41,6 +42,8 @@ def launch(
         _compose(launcher, list(overrides), initial_job_idx + offset)
         for offset, overrides in enumerate(job_overrides)
     ]
+    if any(OmegaConf.select(job, "plan") is True for job in jobs):
+        return _plan(jobs, Path(str(hydra_conf.sweep.dir)))
     log.info("%d jobs in %s", len(jobs), hydra_conf.sweep.dir)
     returns: list[JobReturn] = []
     for job in jobs:
@@ -64,6 +67,34 @@ def _compose(launcher: OptbenchLauncher, overrides: list[str], number: int) -> D
         job.hydra.job.id = f"job_{number}"
         job.hydra.job.num = number
     return job
+
+
+def _plan(jobs: Sequence[DictConfig], sweep: Path) -> list[JobReturn]:
+    """Says what the jobs would cost, together, and starts none."""
+    from optbench import plan
+    from optbench.task import Task
+
+    planned: list[plan.Expected] = []
+    for job in jobs:
+        folder = sweep / str(job.hydra.sweep.subdir)
+        cfg = copy.deepcopy(job)  # not a masked copy, which would lose the schema
+        with read_write(cfg), open_dict(cfg):
+            del cfg["hydra"]
+        planned.append(plan.expect(Task.from_config(cfg), folder, sweep))
+    plan.show(planned, sweep_usd=jobs[0].budget.sweep_usd)
+    plan.leave_no_trace(sweep)
+    return [
+        JobReturn(
+            overrides=list(job.hydra.overrides.task),
+            cfg=job,
+            hydra_cfg=job,
+            working_dir=str(sweep),
+            task_name=str(job.hydra.job.name),
+            status=JobStatus.COMPLETED,
+            _return_value=plan.as_plain(one),
+        )
+        for job, one in zip(jobs, planned, strict=True)
+    ]
 
 
 def _run(launcher: OptbenchLauncher, job: DictConfig) -> JobReturn:

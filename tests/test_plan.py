@@ -1,0 +1,94 @@
+"""A plan says what tasks would cost, what is there already, and leaves nothing behind."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from support import command, composed, options
+
+from optbench import plan
+from optbench.preflight import PreflightError
+from optbench.task import Task, run_task
+
+SMALL = (
+    "model=simulated",
+    *(f"dataset.slices.{name}.count=8" for name in ("train", "validation", "test")),
+)
+
+
+def task(*overrides: str) -> Task:
+    return Task.from_config(composed(*SMALL, *overrides))
+
+
+@pytest.mark.parametrize("optimizer", options("optimizer"))
+def test_it_comes_true(optimizer: str, tmp_path: Path) -> None:
+    """Calls within a third of what the run then makes; tokens no less than the task's own replies."""
+    one = task(f"optimizer={optimizer}", "budget=trials_5", "cache=off")
+    planned = plan.expect(one, tmp_path / "job")
+    assert (planned.state, planned.answered) == ("new", 0)
+    used = run_task(one, tmp_path / "job")["ledger"]["total"]["used"]
+    assert used["calls"] * 0.7 <= planned.calls <= used["calls"] * 1.5
+    assert planned.usd is not None
+    again = plan.expect(one, tmp_path / "job")
+    assert (again.state, again.answered) == ("done", again.calls)
+
+
+def test_what_the_cache_holds_is_counted(tmp_path: Path) -> None:
+    run_task(task("optimizer=none"), tmp_path / "a", tmp_path)
+    planned = plan.expect(task("optimizer=random_few_shot"), tmp_path / "b", tmp_path)
+    assert (planned.state, planned.answered) == ("new", 16)
+    off = plan.expect(task("optimizer=random_few_shot", "cache=off"), tmp_path / "b", tmp_path)
+    assert off.answered == 0
+    other = plan.expect(task("optimizer=random_few_shot", "seed=2"), tmp_path / "b", tmp_path)
+    assert other.answered == 0  # a simulated model is another one for another seed
+
+
+@pytest.mark.parametrize(
+    ("limit", "field", "most"),
+    [("rollouts=20", "calls", 2 * 16 + 20), ("llm_calls=20", "calls", 2 * 16 + 20)],
+)
+def test_limits_bound_it(limit: str, field: str, most: int, tmp_path: Path) -> None:
+    planned = plan.expect(
+        task("optimizer=random_few_shot", "budget.trials=1000", f"budget.{limit}"), tmp_path
+    )
+    assert getattr(planned, field) == most
+
+
+def test_an_unknown_price_is_unknown(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    unpriced = ("model=vllm", "model.price=null", "model.id=openai/nobody")
+    planned = plan.expect(task(*unpriced), tmp_path)
+    assert planned.usd is None
+    priced = plan.expect(task(), tmp_path)
+    plan.show([planned, priced])
+    said = capsys.readouterr().out
+    assert "cost unknown" in said
+    assert "+ unknown" in said
+    with pytest.raises(PreflightError, match=r"no price is known of model 'vllm'") as caught:
+        plan.expect(task(*unpriced, "budget=usd_1"), tmp_path)
+    assert "model.price=" in str(caught.value)
+
+
+@pytest.mark.parametrize("mode", [[], ["-m"]])
+def test_it_needs_no_key_and_leaves_nothing_behind(mode: list[str], tmp_path: Path) -> None:
+    seeds = "seed=1,2" if mode else "seed=1"
+    done = command(
+        *mode, "plan=true", "model=gpt-4o-mini", "optimizer=gepa", "budget=rollouts_500", seeds,
+        "budget.sweep_usd=5", cwd=tmp_path,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    tasks = 2 if mode else 1
+    assert f"plan: {tasks} of {tasks} tasks to do" in done.stdout
+    assert "stops all jobs at $5.00" in done.stdout
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_sweep_that_is_there_is_left_as_it_is(tmp_path: Path) -> None:
+    words = ("-m", *SMALL, "optimizer=none", "hydra.sweep.dir=sweep")
+    assert command(*words, "seed=1", cwd=tmp_path).returncode == 0
+    (result,) = (tmp_path / "sweep").rglob("result.json")
+    before = json.loads(result.read_text())
+    done = command(*words, "seed=1,2", "plan=true", cwd=tmp_path)
+    assert "plan: 1 of 2 tasks to do" in done.stdout
+    assert json.loads(result.read_text()) == before
