@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,7 @@ import pytest
 from peers import completion, openai
 from support import command, composed
 
+from optbench.errors import OptbenchError
 from optbench.task import Task, run_task
 
 OPTIMIZERS = ("none", "random_few_shot", "few_shot", "meta_prompt")
@@ -109,3 +112,26 @@ def test_a_refused_key_ends_the_task_with_the_providers_words(tmp_path: Path) ->
     assert "OPENAI_API_KEY" in done.stderr
     assert len(seen) == 1
     assert json.loads((tmp_path / "out" / "status.json").read_text())["state"] == "failed"
+
+
+def test_a_sweeps_cap_in_usd_stops_its_jobs_and_loses_nothing(tmp_path: Path) -> None:
+    def run(seed: int, cap: float) -> dict[str, Any]:
+        task = Task.from_config(
+            composed(*SMALL, "optimizer=random_few_shot", f"seed={seed}", f"budget.sweep_usd={cap}")
+        )
+        return run_task(task, tmp_path / str(seed), tmp_path)
+
+    needed = run(1, 1.0)["ledger"]["total"]["paid"]
+    cap = 1.5 * needed["cost_usd"]
+    with pytest.raises(OptbenchError, match=r"(?s)budget\.sweep_usd.*raise it"):
+        run(2, cap)
+    status = json.loads((tmp_path / "2" / "status.json").read_text())
+    assert status["state"] == "failed"
+    resumed = run(2, 1.0)["ledger"]["total"]
+    assert resumed["used"]["calls"] == 70
+    assert resumed["paid"]["calls"] == len({*_asked(tmp_path / "2")})
+
+
+def _asked(folder: Path) -> list[Any]:
+    with closing(sqlite3.connect(folder / "calls.sqlite")) as db:
+        return db.execute("select request, occurrence from calls where source = 'model'").fetchall()

@@ -117,13 +117,19 @@ def verdict(result: Mapping[str, Any]) -> list[str]:
         f"{result['trials']} trials of {result['candidates']} candidates)",
         f"calls: {used['calls']} ({used['failed']} failed), "
         f"{used['tokens_in'] + used['tokens_out']} tokens, {_usd(used)}; optimizer's own: "
-        f"{own.get('calls', 0)} ({own.get('failed', 0)} failed, {own.get('invalid', 0)} unusable)",
+        f"{own.get('calls', 0)} ({own.get('failed', 0)} failed, {own.get('invalid', 0)} unusable)"
+        + _counted_by_itself(result),
     ]
     if paid["calls"] != used["calls"]:
         lines.append(f"paid: {paid['calls']} calls, {_usd(paid)}; the others were answered already")
     if result["simulated"]:
         lines.append("SIMULATED MODEL: a formula answered; this is no finding about any real model")
     return lines
+
+
+def _counted_by_itself(result: Mapping[str, Any]) -> str:
+    counted = result["optimizer_details"].get("llm_calls_counted_by_optimizer")
+    return "" if counted is None else f"; by its own count {counted} in all"
 
 
 def _usd(spent: Mapping[str, Any]) -> str:
