@@ -5,8 +5,9 @@ from __future__ import annotations
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -19,6 +20,8 @@ from optbench.rollouts import Rollout
 
 LINE_EVERY_S = 10.0
 """Where there is no terminal: seconds between two lines of one phase."""
+BEAT_EVERY_S = 2.0
+"""Seconds between two reports of progress to other processes."""
 DRAW_EVERY_S = 0.2
 """In a terminal: seconds between two redrawn lines."""
 
@@ -50,6 +53,9 @@ class Display:
         self._total: int | None = None
         self._trials = 0
         self._said = 0.0
+        self._beaten = 0.0
+        self.on_progress: Callable[[dict[str, Any]], None] = lambda _: None
+        """Told how far the task is, every ``BEAT_EVERY_S``."""
         self._live = self.console.is_terminal
         self._bar = Progress(
             TextColumn("[bold]{task.description}"),
@@ -89,6 +95,11 @@ class Display:
             due = time.monotonic() - self._said >= every
             if due:
                 self._said = time.monotonic()
+            beat = time.monotonic() - self._beaten >= BEAT_EVERY_S
+            if beat:
+                self._beaten = time.monotonic()
+        if beat:
+            self.on_progress(self.progress())
         if self._live:
             self._bar.advance(self._task)
             if due:
@@ -118,6 +129,21 @@ class Display:
                 markup=False,
                 soft_wrap=True,
             )
+
+    def progress(self) -> dict[str, Any]:
+        """How far the task is, as plain data; USD and calls are of all phases."""
+        used, paid = self._ledger.used.total(), self._ledger.paid.total()
+        return {
+            "rollouts": self._done,
+            "of": self._total,
+            "trials": self._trials,
+            "objective": self._best[0] if self._best else None,
+            "best": self._best[1] if self._best else None,
+            "calls": used.calls,
+            "paid_calls": paid.calls,
+            "paid_usd": paid.cost_usd,
+            "used_usd": used.cost_usd,
+        }
 
     def say(self, text: str) -> None:
         """A line above the bar."""

@@ -1,4 +1,4 @@
-"""What a finished folder was started with, so that it can be named in the place of its command."""
+"""What a folder was started with, so that the folder can be named in the place of its command."""
 
 from __future__ import annotations
 
@@ -6,51 +6,85 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from omegaconf import OmegaConf
-from yaml import YAMLError
 
 from optbench.errors import ConfigError
 
-KEYS = ("replay",)
-"""Keys whose value is such a folder: ``optbench -m replay=<sweep dir>`` needs no other argument."""
+KEYS = ("replay", "resume", "retry_failed")
+"""Keys whose value is such a folder: ``optbench -m resume=<sweep dir>`` needs no other argument."""
 _ABOUT_THE_RUN = ("hydra", "engine", "cache", "plan", "tracking", *KEYS)
+_OF_THE_FOLDER = ("hydra.sweep.dir", "hydra.run.dir", "hydra.mode")
 
 
 def complete(words: Sequence[str]) -> list[str]:
-    """A command line, completed by what its folder was started with where it names no task of its own.
+    """A command line, completed by what its folder was started with.
+
+    ``resume`` goes on in the folder, ``retry_failed`` runs the failed jobs in it again; ``replay``
+    keeps its meaning for each task, and takes the recorded command where none is given.
 
     Raises:
-        ConfigError: When the folder does not say what it was started with.
+        ConfigError: When the folder does not say what it was started with, or when more is asked
+            of a resumed one than it was started with.
     """
-    named = next((word for word in words if word.partition("=")[0] in KEYS), None)
-    if named is None or any(_chooses_a_task(word) for word in words):
+    named = [word for word in words if word.partition("=")[0] in KEYS]
+    if not named:
         return list(words)
-    key, _, value = named.partition("=")
-    return [*words, *_recorded(Path(value.strip("'\"")), key, sweep=_is_multirun(words))]
-
-
-def _is_multirun(words: Sequence[str]) -> bool:
-    return any(word in ("-m", "--multirun") for word in words)
+    if len(named) > 1:
+        raise ConfigError(
+            "one of them at a time", key=", ".join(word.split("=")[0] for word in named)
+        )
+    key, _, value = named[0].partition("=")
+    folder = Path(value.strip("'\"")).expanduser()
+    own = [word for word in words if _chooses_a_task(word)]
+    if key == "replay" and own:
+        return list(words)
+    if own:
+        raise ConfigError(
+            f"takes its tasks from the folder, not from '{own[0]}'",
+            key=key,
+            mend=f"leave that out, or give the whole command with hydra.sweep.dir={folder}",
+        )
+    sweep = (folder / "multirun.yaml").is_file()
+    rest = [word for word in words if word != named[0] and word not in ("-m", "--multirun")]
+    recorded = _recorded(folder, key, sweep=sweep, whole=key != "replay")
+    mode = ["-m"] if sweep else []
+    if key == "replay":
+        return [*mode, named[0], *rest, *recorded]
+    where = f"hydra.{'sweep' if sweep else 'run'}.dir='{folder}'"
+    failed = ["hydra.launcher.only_failed=true"] if key == "retry_failed" and sweep else []
+    return [*mode, *recorded, where, *failed, *rest]
 
 
 def _chooses_a_task(word: str) -> bool:
     key = word.partition("=")[0].lstrip("+~").partition("@")[0]
-    return "=" in word and not word.startswith("-") and key.split(".")[0] not in _ABOUT_THE_RUN
+    first = key.partition(".")[0].partition("/")[0]
+    return "=" in word and not word.startswith("-") and first not in _ABOUT_THE_RUN
 
 
-def _recorded(folder: Path, key: str, *, sweep: bool) -> list[str]:
-    file = folder / ("multirun.yaml" if sweep else ".hydra/overrides.yaml")
+def _recorded(folder: Path, key: str, *, sweep: bool, whole: bool) -> list[str]:
+    """Overrides as they were given: those of the task, and with ``whole`` also how it was run."""
+    file = folder / ("multirun.yaml" if sweep else ".hydra/hydra.yaml")
     if not file.is_file():
-        other = "without -m" if sweep else "with -m"
         raise ConfigError(
-            f"'{folder}' is no {'sweep' if sweep else 'job'}'s folder: it holds no {file.name}",
+            f"'{folder}' is no folder of a sweep or a job: it holds no multirun.yaml and no "
+            ".hydra/hydra.yaml",
             key=key,
-            mend=f"name another folder, or start {other}",
+            mend="name another folder, or give the whole command",
         )
     try:
         told = OmegaConf.load(file)
-        overrides = OmegaConf.select(told, "hydra.overrides.task") if sweep else told
-        return [str(word) for word in overrides if _chooses_a_task(str(word))]
-    except (YAMLError, TypeError) as error:
+        task = [str(word) for word in OmegaConf.select(told, "hydra.overrides.task")]
+        about = [str(word) for word in OmegaConf.select(told, "hydra.overrides.hydra") or []]
+    except Exception as error:  # of YAML, of OmegaConf, or of a file that holds something else
         raise ConfigError(
             f"'{file}' cannot be read: {error}", key=key, mend="give the whole command instead"
         ) from error
+    kept = [
+        word
+        for word in about
+        if word.lstrip("+").partition("=")[0] not in (*_OF_THE_FOLDER, "hydra.launcher.only_failed")
+    ]
+    chosen = task if whole else [word for word in task if _chooses_a_task(word)]
+    return [
+        *(word for word in chosen if word.partition("=")[0] != "plan"),
+        *(kept if whole else []),
+    ]

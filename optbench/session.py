@@ -114,13 +114,23 @@ class Session:
         stack.callback(tracker.close)
         return tracker
 
-    def run(self, *, on_phase: Callable[[Phase], None] = lambda _: None) -> dict[str, Any]:
+    def run(
+        self,
+        *,
+        on_phase: Callable[[Phase], None] = lambda _: None,
+        on_progress: Callable[[dict[str, Any]], None] = lambda _: None,
+    ) -> dict[str, Any]:
         """Runs the phases; the result, without the task's identity.
+
+        Args:
+            on_phase: Told of each phase as it begins.
+            on_progress: Told from time to time how far it is, see :meth:`Display.progress`.
 
         Raises:
             NoProposalsError: When an optimizer that should propose tried no candidate.
             OptbenchError: When a model or a metric failed.
         """
+        self.display.on_progress = on_progress
         try:
             with self.display.running():
                 return self._run(on_phase)
@@ -139,6 +149,7 @@ class Session:
         self._enter("final", self._items() if changed else 0, on_phase)
         final = self._evaluate(outcome.prompt, "final") if changed else initial
         self._leave()
+        self.display.on_progress(self.display.progress())
         return self._result(initial, outcome, final, changed=changed)
 
     def show(self, result: dict[str, Any]) -> None:

@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import platform
 import signal
 import sys
-import threading
-import time
-import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
 from typing import Any, cast
 
+from filelock import FileLock, Timeout
 from omegaconf import DictConfig, OmegaConf
 
 from optbench import environment, preflight
@@ -25,14 +20,18 @@ from optbench.config.identity import IDENTITY_VERSION, identity_of
 from optbench.config.schema import LIMITS, BudgetConf
 from optbench.data.items import Data
 from optbench.data.load import TEST_MODE_ITEMS, load
-from optbench.errors import ConfigError, NoProposalsError, OptbenchError
+from optbench.errors import ConfigError, OptbenchError
+from optbench.interrupts import ending_well
 from optbench.metrics import registry
 from optbench.models.build import uses_simulation
 from optbench.models.ledger import Ledger
 from optbench.models.recording import Recording
 from optbench.prompts import Prompt
 from optbench.results.layout import JobFolder, SharedFolder, write_json
+from optbench.status import Status
 
+LOCK_WAIT_S = 5.0
+"""How long a folder's former owner may take to be gone, in seconds."""
 TEST_MODE_TRIALS = 2
 """Trials in ``test_mode``, at most."""
 
@@ -93,7 +92,13 @@ def _told(budget: BudgetConf) -> str:
     return ", ".join(f"{value} {name}" for name, value in limits.items())
 
 
-def run_task(task: Task, path: Path, sweep: Path | None = None) -> dict[str, Any]:
+def run_task(
+    task: Task,
+    path: Path,
+    sweep: Path | None = None,
+    *,
+    signals: Sequence[int] = (signal.SIGINT, signal.SIGTERM),
+) -> dict[str, Any]:
     """Runs a task in its folder; what it learns is in the folder's files.
 
     A folder that holds this very task's result is left as it is, and that result returned. In one
@@ -103,6 +108,7 @@ def run_task(task: Task, path: Path, sweep: Path | None = None) -> dict[str, Any
         task: What to run.
         path: Its folder.
         sweep: Folder of the sweep, whose jobs share a cache and limits; None where it stands alone.
+        signals: Those that end the task with its files written.
 
     Returns:
         The content of ``result.json``.
@@ -118,22 +124,42 @@ def run_task(task: Task, path: Path, sweep: Path | None = None) -> dict[str, Any
     done = folder.read_result()
     if done is not None:
         return _finished(task, folder, done)
-    status = _Status(folder)
-    status.write("running")
-    try:
-        result = _run(task, folder, status, SharedFolder(sweep or path))
-    except KeyboardInterrupt:
-        status.write("interrupted")
-        print(f"interrupted; what was done so far is in {folder.path}", file=sys.stderr)
-        raise
-    except Exception as error:
-        problem = _out_of_space(error)
-        status.write("failed", problem)
-        if problem is error:
+    with _alone_in(folder):
+        status = Status(folder)
+        status.write("running")
+        try:
+            result = _run(task, folder, status, SharedFolder(sweep or path), signals)
+        except KeyboardInterrupt:
+            status.write("interrupted")
+            print(f"interrupted; what was done so far is in {folder.path}", file=sys.stderr)
             raise
-        raise problem from error
-    status.write("success")
-    return result
+        except Exception as error:
+            problem = _out_of_space(error)
+            status.write("failed", problem)
+            if problem is error:
+                raise
+            raise problem from error
+        status.write("success")
+        return result
+
+
+@contextlib.contextmanager
+def _alone_in(folder: JobFolder) -> Iterator[None]:
+    """Two processes in one folder would undo each other; the kernel frees a dead one's lock."""
+    lock = FileLock(folder.lock)
+    try:
+        lock.acquire(timeout=LOCK_WAIT_S)
+    except Timeout as error:
+        raise ConfigError(
+            f"another process is running the task in '{folder.path}'",
+            key="hydra.run.dir",
+            mend="wait for it, or choose another folder",
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()
+        folder.lock.unlink(missing_ok=True)
 
 
 def _finished(task: Task, folder: JobFolder, done: dict[str, Any]) -> dict[str, Any]:
@@ -147,7 +173,9 @@ def _finished(task: Task, folder: JobFolder, done: dict[str, Any]) -> dict[str, 
     return done
 
 
-def _run(task: Task, folder: JobFolder, status: _Status, shared: SharedFolder) -> dict[str, Any]:
+def _run(
+    task: Task, folder: JobFolder, status: Status, shared: SharedFolder, signals: Sequence[int]
+) -> dict[str, Any]:
     config = task.config
     environment.prepare(config.tracking)
     data = load(config.dataset, test_mode=config.test_mode)
@@ -180,8 +208,10 @@ def _run(task: Task, folder: JobFolder, status: _Status, shared: SharedFolder) -
             shared=shared,
             recording=recording,
         )
-        stack.enter_context(_ending_well(session.runner.cancelled))
-        result = session.run(on_phase=lambda phase: status.write("running", phase=phase))
+        stack.enter_context(ending_well(session.runner.cancelled, signals))
+        result = session.run(
+            on_phase=lambda phase: status.write("running", phase=phase), on_progress=status.beat
+        )
         body = {"identity": task.identity, "identity_version": IDENTITY_VERSION, **result}
         body["simulated"] = task.simulated
         write_json(folder.result, body)
@@ -201,48 +231,6 @@ def _described(task: Task, data: Data) -> dict[str, Any]:
     }
 
 
-class _Status:
-    """``status.json``: what a person, or another process, sees of a task from outside."""
-
-    def __init__(self, folder: JobFolder) -> None:
-        self._folder = folder
-        self._started = time.time()
-        self._phase: str | None = None
-
-    def write(
-        self, state: str, error: BaseException | None = None, *, phase: str | None = None
-    ) -> None:
-        self._phase = phase or self._phase
-        said = None
-        if error is not None:
-            said = {
-                "type": type(error).__name__,
-                "message": str(error),
-                "traceback": "".join(traceback.format_exception(error)),
-            }
-        # A full disk must not hide the error that is being reported.
-        with contextlib.suppress(OSError):
-            write_json(
-                self._folder.status,
-                {
-                    "state": state,
-                    "reason": _reason(error),
-                    "phase": self._phase,
-                    "pid": os.getpid(),
-                    "host": platform.node(),
-                    "started_at": self._started,
-                    "written_at": time.time(),
-                    "error": said,
-                },
-            )
-
-
-def _reason(error: BaseException | None) -> str | None:
-    if isinstance(error, NoProposalsError):
-        return "no proposals"
-    return type(error).__name__ if error else None
-
-
 def _out_of_space(error: Exception) -> Exception:
     """A full disk under any of its names, as one clear error; other errors as they are."""
     import errno
@@ -258,22 +246,3 @@ def _out_of_space(error: Exception) -> Exception:
         key="hydra.run.dir",
         mend="free some space, or choose a folder on another disk, and start again",
     )
-
-
-@contextlib.contextmanager
-def _ending_well(cancelled: threading.Event) -> Iterator[None]:
-    """SIGINT and SIGTERM end the task with its files written: rollouts stop, then it unwinds."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def stop(number: int, _frame: FrameType | None) -> None:
-        cancelled.set()
-        raise KeyboardInterrupt(signal.Signals(number).name)
-
-    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

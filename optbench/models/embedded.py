@@ -6,7 +6,6 @@ loopback port of its own choosing, which wants a token that nobody is told.
 
 from __future__ import annotations
 
-import os
 import secrets
 import threading
 from collections.abc import Mapping
@@ -16,17 +15,13 @@ from typing import Any
 
 from optbench.config.identity import file_sha256
 from optbench.errors import ConfigError
+from optbench.models.hardware import cores
 from optbench.models.json_schema import bounded
 from optbench.models.types import ChatReply, ChatRequest, FailureKind, ModelCallError
 from optbench.models.weights import check_available
 
 _CACHE_MIB = 256  # prompts kept for reuse beside the slots' own; the runtime's 8 GiB fill up
 _SILENT = -1  # llama.cpp's verbosity: errors come back as values
-
-
-def cores() -> int:
-    """Cores this process may run on."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 class EmbeddedModel:

@@ -13,6 +13,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from optbench.errors import OptbenchError
+
 SCHEMA_VERSION = 1
 """Of task.json, status.json, result.json, trials.jsonl and items.parquet."""
 
@@ -30,17 +32,19 @@ class JobFolder:
         self.opik = path / "opik.sqlite"
         self.result = path / "result.json"
         self.log = path / "job.log"
+        self.lock = path / ".lock"
 
     def create(self) -> None:
         """Makes the folder."""
         self.path.mkdir(parents=True, exist_ok=True)
 
     def read_result(self) -> dict[str, Any] | None:
-        """``result.json``; None when there is none yet: its presence is success."""
-        if not self.result.exists():
-            return None
-        loaded: dict[str, Any] = json.loads(self.result.read_text(encoding="utf-8"))
-        return loaded
+        """``result.json``; None when there is none yet: its presence is success.
+
+        Raises:
+            OptbenchError: See :func:`read_json`.
+        """
+        return read_json(self.result)
 
 
 class SharedFolder:
@@ -49,12 +53,45 @@ class SharedFolder:
     def __init__(self, path: Path) -> None:
         self.path = path / "shared"
         self.cache = self.path / "cache.sqlite"
+        self.lock = self.path / "sweep.lock"
 
 
 def job_folders(root: Path) -> Iterator[JobFolder]:
     """Every job folder at or below a folder, by path."""
     for file in sorted(root.rglob("task.json")):
         yield JobFolder(file.parent)
+
+
+def read_json(path: Path) -> dict[str, Any] | None:
+    """A JSON file of this schema version; None when it is not there.
+
+    Raises:
+        OptbenchError: When it is something else, by name; it is left as it is.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return None
+    except (OSError, UnicodeDecodeError) as error:
+        raise _unreadable(path, str(error)) from error
+    try:
+        loaded = json.loads(text)
+    except ValueError as error:
+        raise _unreadable(path, f"no whole JSON ({error})") from error
+    if not isinstance(loaded, dict):
+        raise _unreadable(path, "no JSON object")
+    version = loaded.get("schema_version")
+    if version != SCHEMA_VERSION:
+        raise _unreadable(path, f"of schema version {version}, not {SCHEMA_VERSION}")
+    return loaded
+
+
+def _unreadable(path: Path, why: str) -> OptbenchError:
+    return OptbenchError(
+        f"'{path}' is {why}; it is left as it is",
+        key="hydra.sweep.dir",
+        mend="move it away to run the task anew, or choose another folder",
+    )
 
 
 def write_json(path: Path, value: dict[str, Any]) -> None:

@@ -5,8 +5,16 @@ where a dataclass cannot look its string annotations up.
 """
 
 from dataclasses import dataclass
+from enum import Enum
 
 from hydra.core.config_store import ConfigStore
+
+
+class Backend(Enum):
+    """Where the jobs of a sweep run."""
+
+    processes = "processes"
+    inprocess = "inprocess"
 
 
 @dataclass
@@ -14,8 +22,23 @@ class OptbenchLauncherConf:
     """Configuration of the launcher; belongs to the process that launches, never to a task."""
 
     _target_: str = "hydra_plugins.optbench_launcher.launcher.OptbenchLauncher"
-    # Stop launching further jobs after the first that fails; false runs all and fails at the end.
+    # processes: each job in one of n_jobs worker processes, which no other job can harm.
+    # inprocess: one after the other in this process, for pdb and for tests.
+    backend: Backend = Backend.processes
+    # Jobs at once; null: as many as there are cores, and one where a model runs on those cores.
+    n_jobs: int | None = None
+    # A job that takes longer is ended, in seconds; null: none is.
+    timeout_s: float | None = None
+    # Start no further jobs after the first that failed; false runs all and fails at the end.
     fail_fast: bool = False
+    # The same after so many failures; null: whatever fails.
+    max_failures: int | None = None
+    # Further attempts at a job that failed, died or took too long; what it paid for it keeps.
+    retries: int = 0
+    # Run only the jobs that failed before (retry_failed=<sweep dir> sets it).
+    only_failed: bool = False
+    # Go on although packages have changed since the sweep's finished jobs ran.
+    resume_anyway: bool = False
 
 
 ConfigStore.instance().store(

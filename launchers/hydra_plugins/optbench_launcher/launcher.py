@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from hydra.core.utils import JobReturn
 from hydra.plugins.launcher import Launcher
@@ -13,10 +14,14 @@ from . import config as config  # hydra >= 1.4 imports this module alone: it mus
 
 
 class OptbenchLauncher(Launcher):
-    """Runs the jobs of a sweep, each in its own folder, and lets none take the others down."""
+    """Runs the jobs of a sweep, each in its own folder, and lets none take the others down.
 
-    def __init__(self, fail_fast: bool = False) -> None:
-        self.fail_fast = fail_fast
+    Args:
+        **options: See :class:`.config.OptbenchLauncherConf`.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        self.options = options
 
     def setup(
         self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
@@ -30,8 +35,7 @@ class OptbenchLauncher(Launcher):
         self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int
     ) -> Sequence[JobReturn]:
         """Runs the jobs; one return per job, in their order, failed ones included."""
-        from . import (
-            _sweep,
-        )  # Hydra scans plugins at start: the work is imported when there is some
+        # Hydra scans plugins at start: the work is imported when there is some.
+        from . import _sweep
 
         return _sweep.launch(self, job_overrides, initial_job_idx)

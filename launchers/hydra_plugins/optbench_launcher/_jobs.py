@@ -1,0 +1,89 @@
+"""A job as the parent has it: what is to be done, and what came of it, as plain values."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from omegaconf import DictConfig
+
+from optbench.task import Task
+
+State = Literal["success", "failed", "interrupted", "skipped"]
+
+
+class RemoteJobError(RuntimeError):
+    """Stands for an exception that cannot cross a process boundary, by its name and text."""
+
+
+class WorkerDiedError(RuntimeError):
+    """A job took its whole process with it: ``os._exit``, a crash, or the kernel's OOM killer."""
+
+
+class JobTimeoutError(RuntimeError):
+    """A job took longer than ``hydra.launcher.timeout_s``."""
+
+
+class NotStartedError(RuntimeError):
+    """A job that was given up before it began, since others had failed or Ctrl-C was pressed."""
+
+
+class JobExitError(RuntimeError):
+    """A job tried to end the whole program."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a job ended; crosses process boundaries.
+
+    Attributes:
+        state: ``skipped`` where there was nothing to do.
+        value: What the task function returned.
+        error: Why it failed.
+        traceback: The worker's traceback, as text.
+    """
+
+    state: State
+    value: Any = None
+    error: BaseException | None = None
+    traceback: str = ""
+
+
+@dataclass
+class Job:
+    """One job of a sweep.
+
+    Attributes:
+        number: Hydra's ``job.num``.
+        cfg: As Hydra composed it, its own node included.
+        folder: Its output folder.
+        task: The task, where the app is optbench; None for any other app.
+        attempts: How often it was started in this launch.
+    """
+
+    number: int
+    cfg: DictConfig
+    folder: Path
+    task: Task | None = None
+    attempts: int = 0
+    outcome: Outcome | None = None
+    call: Callable[[], Outcome] | None = field(default=None, repr=False)
+
+    @property
+    def name(self) -> str:
+        """What a person knows it by."""
+        return str(self.cfg.hydra.sweep.subdir)
+
+
+def portable(error: BaseException) -> BaseException:
+    """The error itself where it survives pickling, which exceptions of HTTP libraries do not."""
+    try:
+        again = pickle.loads(pickle.dumps(error))
+    except Exception:
+        return RemoteJobError(f"{type(error).__name__}: {error}")
+    if type(again) is type(error):
+        return error
+    return RemoteJobError(f"{type(error).__name__}: {error}")

@@ -1,0 +1,168 @@
+"""What a sweep folder holds already, and so what is left to do in it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from optbench.errors import ConfigError, OptbenchError
+from optbench.results.layout import JobFolder, SharedFolder, read_json, write_json
+from optbench.versions import versions
+
+from ._jobs import Job, NotStartedError, Outcome
+
+log = logging.getLogger(__name__)
+
+
+@contextmanager
+def locked(sweep: Path) -> Iterator[None]:
+    """Holds a sweep folder for this launch; the kernel frees it, however the process ends.
+
+    Raises:
+        ConfigError: When another launch is at work in it.
+    """
+    file = SharedFolder(sweep).lock
+    file.parent.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(file)
+    try:
+        lock.acquire(blocking=False)
+    except Timeout as error:
+        raise ConfigError(
+            f"another process is running the sweep in '{sweep}'",
+            key="hydra.sweep.dir",
+            mend="wait for it, or choose another folder",
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def to_do(jobs: Sequence[Job], *, only_failed: bool, anyway: bool) -> list[Job]:
+    """The jobs that have to run; every other one gets its outcome here.
+
+    Args:
+        jobs: All of the launch.
+        only_failed: Leave out those that were never begun or are unfinished, too.
+        anyway: Go on although packages have changed.
+
+    Raises:
+        ConfigError: When finished or begun jobs ran with other packages.
+    """
+    first: dict[str, Job] = {}
+    left: list[Job] = []
+    begun: list[Job] = []
+    for job in jobs:
+        if job.task is None:
+            left.append(job)  # of another app: nothing is known of what its files mean
+            continue
+        twin = first.setdefault(job.task.identity, job)
+        if twin is not job:
+            log.warning("#%d is the same task as #%d: dropped", job.number, twin.number)
+            job.outcome = Outcome("skipped")
+            continue
+        folder = JobFolder(job.folder)
+        if folder.task.exists():
+            begun.append(job)
+        result = _result(folder)
+        if result is not None and result.get("identity") == job.task.identity:
+            job.outcome = Outcome("skipped", result)
+        elif only_failed and _state(folder) != "failed":
+            job.outcome = Outcome("skipped")
+        else:
+            left.append(job)
+    if begun and not anyway:
+        _compare_versions(begun)
+    return left
+
+
+def counted(jobs: Sequence[Job], left: Sequence[Job]) -> str:
+    """What is said of a launch that has not everything to do."""
+    done = sum(isinstance(job.outcome, Outcome) and job.outcome.value is not None for job in jobs)
+    others = len(jobs) - len(left) - done
+    parts = [f"{done} done before"] if done else []
+    parts += [f"{others} left out"] if others else []
+    return f": {', '.join(parts)}, {len(left)} to do" if parts else ""
+
+
+def note_end(job: Job, outcome: Outcome) -> None:
+    """Writes down the end of a job that could not do so itself: it died, or was killed."""
+    folder = JobFolder(job.folder)
+    status = _status(folder)
+    if outcome.state == "success" or status.get("state") in ("failed", "success", "interrupted"):
+        return
+    error = outcome.error
+    folder.create()
+    write_json(
+        folder.status,
+        {
+            **{key: value for key, value in status.items() if key != "schema_version"},
+            "state": "interrupted" if outcome.state == "interrupted" else "failed",
+            "reason": type(error).__name__ if error is not None else None,
+            "error": {
+                "type": type(error).__name__,
+                "message": str(error),
+                "traceback": outcome.traceback,
+            }
+            if error is not None
+            else None,
+        },
+    )
+    if error is not None:
+        with folder.log.open("a", encoding="utf-8") as file:
+            file.write(f"{type(error).__name__}: {error}\n")
+
+
+def not_started(outcome: Outcome | None) -> bool:
+    """Whether a job was given up before it began."""
+    return outcome is not None and isinstance(outcome.error, NotStartedError)
+
+
+def _result(folder: JobFolder) -> dict[str, Any] | None:
+    try:
+        return folder.read_result()
+    except OptbenchError as error:
+        log.warning("%s", error.what)  # the job will fail with it, and the others run
+        return None
+
+
+def _status(folder: JobFolder) -> dict[str, Any]:
+    try:
+        return read_json(folder.status) or {}
+    except OptbenchError as error:
+        log.warning("%s", error.what)
+        return {}
+
+
+def _state(folder: JobFolder) -> str | None:
+    return _status(folder).get("state")
+
+
+def _compare_versions(jobs: Sequence[Job]) -> None:
+    now = versions()
+    changed: dict[str, set[str]] = {}
+    for job in jobs:
+        try:
+            then = (read_json(JobFolder(job.folder).task) or {}).get("versions") or {}
+        except OptbenchError as error:
+            log.warning("%s", error.what)
+            continue
+        for package in sorted({*then, *now}):
+            if then.get(package) != now.get(package):
+                changed.setdefault(package, set()).add(str(then.get(package)))
+    if changed:
+        told = ", ".join(
+            f"{package} ({'/'.join(sorted(before))} then, {now.get(package)} now)"
+            for package, before in changed.items()
+        )
+        raise ConfigError(
+            f"jobs in this folder ran with other packages: {told}",
+            key="hydra.sweep.dir",
+            mend="install those again, choose a new folder, or go on with "
+            "hydra.launcher.resume_anyway=true",
+        )

@@ -1,0 +1,132 @@
+"""What runs in a worker process: one job at a time, in its main thread, its output in its own log."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pickle
+import signal
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from ._jobs import JobExitError, Outcome, RemoteJobError, portable
+
+ORPHAN_POLL_S = 0.5
+
+
+def greet() -> int:
+    """The first thing a worker does; its pid.
+
+    Ctrl-C reaches every process of a terminal, and it is the parent's to handle. A worker whose
+    parent was killed ends itself: else the next launch would find it at work in its folders.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = os.getppid()
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(ORPHAN_POLL_S)
+        os._exit(1)
+
+    threading.Thread(target=watch, name="orphan-watch", daemon=True).start()
+    return os.getpid()
+
+
+def run_optbench(task: Any, folder: str, sweep: str) -> Outcome:
+    """Runs a task of optbench; everything it learns is in its folder."""
+    from optbench.results.layout import JobFolder
+    from optbench.task import run_task
+
+    path = JobFolder(Path(folder))
+    path.create()
+    with _output_to(path.log):
+        try:
+            value = run_task(task, path.path, Path(sweep), signals=(signal.SIGTERM,))
+        except KeyboardInterrupt:
+            return Outcome("interrupted")
+        except BaseException as error:
+            return _failed(error)
+    return Outcome("success", value)
+
+
+def run_any(blob: bytes) -> bytes:
+    """Runs the job of any other Hydra app, as Hydra runs it; function and config come by cloudpickle.
+
+    Returns:
+        A pickled ``JobReturn``, which this module alone could not name without importing Hydra.
+    """
+    import cloudpickle
+    from hydra.core.hydra_config import HydraConfig
+    from hydra.core.singleton import Singleton
+    from hydra.core.utils import JobStatus, run_job, setup_globals
+
+    state, hydra_context, task_function, cfg = cloudpickle.loads(blob)
+    setup_globals()
+    Singleton.set_state(state)
+    HydraConfig.instance().set_config(cfg)
+    done = run_job(
+        hydra_context=hydra_context,
+        task_function=contained(task_function),
+        config=cfg,
+        job_dir_key="hydra.sweep.dir",
+        job_subdir_key="hydra.sweep.subdir",
+    )
+    if done.status is JobStatus.FAILED:
+        done._return_value = portable(done._return_value)
+    try:
+        return bytes(cloudpickle.dumps(done))
+    except Exception as error:
+        done.status = JobStatus.FAILED
+        done._return_value = RemoteJobError(
+            f"the job returned something that cannot be pickled: {error}"
+        )
+        return bytes(cloudpickle.dumps(done))
+
+
+def contained(task_function: Any) -> Any:
+    """The function, with ``sys.exit`` made an ordinary failure: ``run_job`` would let it through."""
+
+    def call(cfg: Any) -> Any:
+        try:
+            return task_function(cfg)
+        except SystemExit as exit_:
+            raise JobExitError(f"the job called sys.exit({exit_.code!r})") from exit_
+
+    call.__module__ = task_function.__module__
+    return call
+
+
+def _failed(error: BaseException) -> Outcome:
+    text = "".join(traceback.format_exception(error))
+    print(text, file=sys.stderr)
+    if isinstance(error, SystemExit):
+        error = JobExitError(f"the job called sys.exit({error.code!r})")
+    sent = portable(error)
+    with contextlib.suppress(Exception):
+        sent.__traceback__ = None
+        pickle.dumps(sent)
+    return Outcome("failed", error=sent, traceback=text)
+
+
+@contextlib.contextmanager
+def _output_to(log: Path) -> Iterator[None]:
+    """Sends everything printed to a file, also what C libraries print."""
+    kept = [os.dup(1), os.dup(2)]
+    with log.open("ab") as file:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        for number in (1, 2):
+            os.dup2(file.fileno(), number)
+    try:
+        yield
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        for number, copy in zip((1, 2), kept, strict=True):
+            os.dup2(copy, number)
+            os.close(copy)

@@ -1,0 +1,80 @@
+"""``status.json``: what a person, or another process, sees of a task from outside."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import platform
+import time
+import traceback
+from typing import Any
+
+from optbench.errors import NoProposalsError, OptbenchError
+from optbench.results.layout import JobFolder, read_json, write_json
+
+
+class Status:
+    """``status.json``: what a person, or another process, sees of a task from outside."""
+
+    def __init__(self, folder: JobFolder) -> None:
+        self._folder = folder
+        self._started = time.time()
+        self._phase: str | None = None
+        self._progress: dict[str, Any] = {}
+        self._previous = self._earlier_error()
+
+    def beat(self, progress: dict[str, Any]) -> None:
+        """A sign of life, with how far the task is."""
+        self._progress = progress
+        self.write("running")
+
+    def write(
+        self, state: str, error: BaseException | None = None, *, phase: str | None = None
+    ) -> None:
+        """Replaces the file.
+
+        Args:
+            state: ``running``, ``success``, ``failed`` or ``interrupted``.
+            error: Why it failed.
+            phase: The phase that begins.
+        """
+        self._phase = phase or self._phase
+        said = None
+        if error is not None:
+            said = {
+                "type": type(error).__name__,
+                "message": str(error),
+                "traceback": "".join(traceback.format_exception(error)),
+            }
+        # A full disk must not hide the error that is being reported.
+        with contextlib.suppress(OSError):
+            write_json(
+                self._folder.status,
+                {
+                    "state": state,
+                    "reason": _reason(error),
+                    "phase": self._phase,
+                    "pid": os.getpid(),
+                    "host": platform.node(),
+                    "started_at": self._started,
+                    "written_at": time.time(),
+                    "error": said,
+                    # Kept until an attempt succeeds.
+                    "previous_error": None if state == "success" else self._previous,
+                    "progress": self._progress,
+                },
+            )
+
+    def _earlier_error(self) -> Any:
+        """What a former attempt failed with."""
+        try:
+            before = read_json(self._folder.status) or {}
+        except OptbenchError:
+            return None  # a file that nobody can read says nothing
+        return before.get("error") or before.get("previous_error")
+
+
+def _reason(error: BaseException | None) -> str | None:
+    if isinstance(error, NoProposalsError):
+        return "no proposals"
+    return type(error).__name__ if error else None

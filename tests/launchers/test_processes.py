@@ -1,0 +1,212 @@
+"""No job takes another down, nothing done is done again, and what is said is true."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from filelock import FileLock
+from support import clean_environment, command
+
+HERE = Path(__file__).parent
+SMALL = (
+    "-m",
+    "model=simulated",
+    *(f"dataset.slices.{name}.count=5" for name in ("train", "validation", "test")),
+    "hydra.sweep.dir=sweep",
+    "hydra.launcher.n_jobs=2",
+)
+CONF = """
+defaults: [/schema/optimizer/custom@_here_]
+name: misbehaving
+target: misbehaving.Misbehaving
+params: {mode: fine, until: ""}
+optimize: {}
+"""
+
+
+@pytest.fixture
+def bad(tmp_path: Path) -> tuple[list[str], dict[str, str]]:
+    """Words and environment of a sweep with the misbehaving optimizer."""
+    conf = tmp_path / "conf" / "optimizer"
+    conf.mkdir(parents=True)
+    (conf / "misbehaving.yaml").write_text(CONF)
+    words = ["--config-dir", str(tmp_path / "conf"), *SMALL, "optimizer=misbehaving"]
+    return words, {"PYTHONPATH": str(HERE)}
+
+
+def statuses(sweep: Path) -> dict[str, dict[str, Any]]:
+    """The status of each job by the mode it was told."""
+    found = {}
+    for file in sweep.rglob("status.json"):
+        task = file.with_name("task.json")
+        config = json.loads(task.read_text())["config"]
+        found[config["optimizer"]["params"].get("mode", config["optimizer"]["name"])] = json.loads(
+            file.read_text()
+        )
+    return found
+
+
+@pytest.mark.slow
+def test_every_way_to_fail_fails_alone(
+    tmp_path: Path, bad: tuple[list[str], dict[str, str]]
+) -> None:
+    words, env = bad
+    modes = ("fine", "rate_limit", "http", "sys_exit", "os_exit", "killed", "hang", "error")
+    mode = f"optimizer.params.mode={','.join(modes)}"
+    done = command(
+        *words, mode, "seed=1,2", "hydra.launcher.timeout_s=25", cwd=tmp_path, env=env, timeout=400
+    )
+    assert done.returncode == 1
+    assert "14 of 16 jobs failed" in done.stderr + done.stdout
+    found = statuses(tmp_path / "sweep")
+    assert {mode: status["state"] for mode, status in found.items()} == {
+        mode: "success" if mode == "fine" else "failed" for mode in modes
+    }
+    assert {mode: (status["error"] or {}).get("type") for mode, status in found.items()} == {
+        "fine": None,
+        "rate_limit": "RateLimitError",
+        "http": "HTTPStatusError",
+        "sys_exit": "JobExitError",
+        "os_exit": "WorkerDiedError",
+        "killed": "WorkerDiedError",
+        "hang": "JobTimeoutError",
+        "error": "ValueError",
+    }
+    assert "misbehaving.py" in found["error"]["error"]["traceback"]
+    for log in (tmp_path / "sweep").rglob("job.log"):
+        assert log.read_text().strip(), log
+
+
+@pytest.mark.slow
+def test_retry_failed_keeps_the_old_error_until_it_succeeds(
+    tmp_path: Path, bad: tuple[list[str], dict[str, str]]
+) -> None:
+    words, env = bad
+    mended = tmp_path / "mended"
+    job = ("optimizer.params.mode=error,fine", f"optimizer.params.until={mended}")
+    assert command(*words, *job, cwd=tmp_path, env=env).returncode == 1
+    again = command("retry_failed=sweep", "--config-dir", "conf", cwd=tmp_path, env=env)
+    assert again.returncode == 1
+    assert "1 done before, 1 to do" in again.stdout
+    status = statuses(tmp_path / "sweep")["error"]
+    assert status["previous_error"]["type"] == status["error"]["type"] == "ValueError"
+    mended.touch()
+    last = command("retry_failed=sweep", "--config-dir", "conf", cwd=tmp_path, env=env)
+    assert last.returncode == 0, last.stderr
+    status = statuses(tmp_path / "sweep")["error"]
+    assert (status["state"], status["error"], status["previous_error"]) == ("success", None, None)
+
+
+def test_the_same_command_again_does_what_is_new(tmp_path: Path) -> None:
+    words = (*SMALL, "optimizer=none")
+    first = command(*words, "seed=1,1", cwd=tmp_path)
+    assert first.returncode == 0, first.stderr
+    assert "is the same task as #0: dropped" in first.stdout + first.stderr
+    (result,) = (tmp_path / "sweep").rglob("result.json")
+    before = result.stat().st_mtime_ns
+    more = command(*words, "seed=1,2", cwd=tmp_path)
+    assert "1 done before, 1 to do" in more.stdout
+    assert "SIMULATED" in more.stdout
+    assert result.stat().st_mtime_ns == before
+    assert len(list((tmp_path / "sweep").rglob("result.json"))) == 2
+    resumed = command("resume=sweep", cwd=tmp_path)
+    assert "2 done before, 0 to do" in resumed.stdout
+    # Other packages than then: said, and nothing is run.
+    task = result.with_name("task.json")
+    task.write_text(task.read_text().replace('"litellm": "', '"litellm": "0.'))
+    changed = command("resume=sweep", cwd=tmp_path)
+    assert changed.returncode == 2
+    assert "ran with other packages: litellm (0." in changed.stderr
+    anyway = command("resume=sweep", "hydra.launcher.resume_anyway=true", cwd=tmp_path)
+    assert anyway.returncode == 0
+
+
+def test_half_a_file_is_named_and_the_others_run(tmp_path: Path) -> None:
+    words = (*SMALL, "optimizer=none")
+    assert command(*words, "seed=1", cwd=tmp_path).returncode == 0
+    (result,) = (tmp_path / "sweep").rglob("result.json")
+    result.write_text('{"schema_version": 1, "iden')
+    done = command(*words, "seed=1,2", cwd=tmp_path)
+    assert done.returncode == 1
+    assert f"{result.relative_to(tmp_path)}' is no whole JSON" in done.stderr + done.stdout
+    assert result.read_text() == '{"schema_version": 1, "iden'
+    assert len(list((tmp_path / "sweep").rglob("items.parquet"))) == 2
+
+
+def test_two_launches_into_one_folder(tmp_path: Path) -> None:
+    lock = tmp_path / "sweep" / "shared" / "sweep.lock"
+    lock.parent.mkdir(parents=True)
+    with FileLock(lock):
+        done = command(*SMALL, "optimizer=none", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "another process is running the sweep" in done.stderr
+
+
+def started(*words: str, cwd: Path) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "optbench", *words],
+        cwd=cwd,
+        env=clean_environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def wait_for_calls(sweep: Path) -> list[int]:
+    """Waits until jobs are at work; their pids."""
+    until = time.monotonic() + 60
+    while time.monotonic() < until:
+        found = [json.loads(file.read_text()) for file in sweep.rglob("status.json")]
+        if any(one["progress"] for one in found):
+            return [int(one["pid"]) for one in found]
+        time.sleep(0.1)
+    raise AssertionError("no job began")
+
+
+SLOW = ("model.latency_s=0.3", "optimizer=random_few_shot", "n_threads=1", "seed=1,2,3")
+
+
+def test_ctrl_c_saves_and_says_how_to_go_on(tmp_path: Path) -> None:
+    process = started(*SMALL, *SLOW, cwd=tmp_path)
+    wait_for_calls(tmp_path / "sweep")
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130, err
+    assert "to go on: optbench -m resume=sweep" in err
+    states = [json.loads(f.read_text())["state"] for f in (tmp_path / "sweep").rglob("status.json")]
+    assert "interrupted" in states
+    assert "running" not in states
+
+
+def test_workers_end_with_a_killed_launcher(tmp_path: Path) -> None:
+    process = started(*SMALL, *SLOW, cwd=tmp_path)
+    pids = wait_for_calls(tmp_path / "sweep")
+    process.kill()
+    process.communicate(timeout=30)
+    until = time.monotonic() + 15
+    while time.monotonic() < until and any(_alive(pid) for pid in pids):
+        time.sleep(0.1)
+    assert not any(_alive(pid) for pid in pids)
+    # The ghosts of the killed launch say they run; the next one runs them.
+    done = command("resume=sweep", "model.latency_s=0", cwd=tmp_path)
+    assert done.returncode == 2  # it takes its tasks from the folder
+    done = command(*SMALL, *SLOW[1:], cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert len(list((tmp_path / "sweep").rglob("result.json"))) == 3
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return "Z" not in Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
