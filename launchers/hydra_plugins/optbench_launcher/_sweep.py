@@ -68,8 +68,11 @@ def launch(
 
 
 def _compose(launcher: OptbenchLauncher, overrides: list[str], number: int, sweep: Path) -> Job:
-    cfg: DictConfig = launcher.hydra_context.config_loader.load_sweep_config(
-        launcher.config, overrides
+    prepared = launcher.prepared.get(tuple(overrides))
+    cfg: DictConfig = (
+        prepared
+        if prepared is not None
+        else launcher.hydra_context.config_loader.load_sweep_config(launcher.config, overrides)
     )
     with open_dict(cfg):
         cfg.hydra.job.id = f"job_{number}"

@@ -6,6 +6,7 @@ where a dataclass cannot look its string annotations up.
 
 from dataclasses import dataclass
 from enum import Enum
+from typing import Any
 
 from hydra.core.config_store import ConfigStore
 
@@ -45,5 +46,28 @@ ConfigStore.instance().store(
     group="hydra/launcher",
     name="optbench",
     node=OptbenchLauncherConf,
+    provider="optbench_launcher",
+)
+
+
+@dataclass
+class MatrixSweeperConf:
+    """Configuration of the sweeper: what Hydra's own takes, and rows left out or put in."""
+
+    _target_: str = "hydra_plugins.optbench_launcher.sweeper.MatrixSweeper"
+    # Jobs handed to the launcher at a time; null: all.
+    max_batch_size: int | None = None
+    # Axes that stand in the config instead of on the command line: {seed: "1,2,3"}.
+    params: dict[str, str] | None = None
+    # Combinations to leave out: [{dataset: gsm8k, optimizer: few_shot}].
+    exclude: list[Any] | None = None
+    # Further jobs: [{dataset: gsm8k, optimizer: gepa, seed: 9}].
+    include: list[Any] | None = None
+
+
+ConfigStore.instance().store(
+    group="hydra/sweeper",
+    name="matrix",
+    node=MatrixSweeperConf,
     provider="optbench_launcher",
 )

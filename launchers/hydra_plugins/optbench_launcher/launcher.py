@@ -22,6 +22,8 @@ class OptbenchLauncher(Launcher):
 
     def __init__(self, **options: Any) -> None:
         self.options = options
+        self.prepared: dict[tuple[str, ...], DictConfig] = {}
+        """Configs by their overrides, where the sweeper has composed them already."""
 
     def setup(
         self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig

@@ -1,0 +1,39 @@
+"""The sweeper as Hydra sees it; light, since Hydra imports it at every start."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+
+from . import config as config  # hydra >= 1.4 imports this module alone: it must bring the schema
+
+
+class MatrixSweeper(BasicSweeper):
+    """All that Hydra's own sweeper takes, with rows left out and rows put in.
+
+    Args:
+        max_batch_size: Jobs handed to the launcher at a time; None: all.
+        params: Axes that stand in the config, as Hydra's own sweeper has them.
+        exclude: Partial assignments; a job that matches one of them whole is left out.
+        include: Assignments of further jobs, each beside the overrides that are not swept.
+    """
+
+    def __init__(
+        self,
+        max_batch_size: int | None,
+        params: dict[str, str] | None = None,
+        exclude: Sequence[Mapping[str, Any]] | None = None,
+        include: Sequence[Mapping[str, Any]] | None = None,
+    ) -> None:
+        super().__init__(max_batch_size, params)
+        self.exclude = [dict(row) for row in exclude or []]
+        self.include = [dict(row) for row in include or []]
+
+    def sweep(self, arguments: list[str]) -> Any:
+        """Composes every job before the first starts, and runs all batches whatever fails."""
+        # Hydra scans plugins at start: the work is imported when there is some.
+        from . import _matrix
+
+        return _matrix.sweep(self, arguments)
