@@ -47,7 +47,7 @@ def run(cfg: DictConfig) -> dict[str, Any]:
         finally:
             plan.leave_no_trace(folder)
         plan.show([planned], sweep_usd=cfg.budget.sweep_usd)
-        return plan.as_plain(planned)
+        return vars(planned)
     return run_task(task, folder, sweep)
 
 

@@ -5,27 +5,21 @@ from __future__ import annotations
 import shutil
 from collections.abc import Sequence
 from contextlib import closing
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
-from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
 from optbench import environment, preflight
 from optbench.config.optimizers import NoneConf
-from optbench.config.schema import BudgetConf, Config
+from optbench.config.schema import BudgetConf, CacheMode, Config
 from optbench.data.items import Data
-from optbench.data.load import load
-from optbench.metrics import registry
+from optbench.metrics.base import Metric
 from optbench.models.accounts import price_text
-from optbench.models.build import (
-    fingerprint,
-    open_cache,
-    task_defaults,
-    uses_simulation,
-)
+from optbench.models.build import cache_path, fingerprint, known_answers, task_defaults
+from optbench.models.cache import SharedCache
 from optbench.models.gateway import completed
 from optbench.models.ledger import read_calls
 from optbench.models.prices import price_of
@@ -97,12 +91,7 @@ def expect(task: Task, folder: Path, sweep: Path | None = None) -> Expected:
     """
     config = task.config
     environment.prepare(config.tracking)
-    data = load(config.dataset, test_mode=config.test_mode)
-    prompt = Prompt(
-        tuple({"role": m.role.value, "content": m.content} for m in config.dataset.prompt)
-    )
-    metrics = registry.build(config.dataset.metrics)
-    preflight.check(config, data, prompt, metrics, starting=False)
+    data, prompt, metrics = preflight.read(config, starting=False)
     job = JobFolder(folder)
     done = job.read_result()
     finished = done is not None and done.get("identity") == task.identity
@@ -124,7 +113,14 @@ def expect(task: Task, folder: Path, sweep: Path | None = None) -> Expected:
         )
     calls = round(runs.calls + _capped(search.calls + own.calls, config.budget.llm_calls))
     begun = _recorded(job, task) if not finished else 0
-    answered = calls if finished else begun or _in_cache(config, data, prompt, folder, sweep)
+    answered = (
+        calls
+        if finished
+        else begun
+        or _in_cache(
+            config, data, prompt, next(iter(metrics.values())), SharedFolder(sweep or folder)
+        )
+    )
     tokens = runs.tokens + _capped(search.tokens + own.tokens, config.budget.tokens)
     return Expected(
         config.dataset.name,
@@ -185,11 +181,6 @@ def show(planned: Sequence[Expected], *, sweep_usd: float | None = None) -> None
         console.print(f"budget.sweep_usd stops all jobs at ${sweep_usd:.2f}")
 
 
-def as_plain(planned: Expected) -> dict[str, Any]:
-    """As plain data."""
-    return asdict(planned)
-
-
 def leave_no_trace(folder: Path) -> None:
     """Removes a folder that Hydra made for a plan, and those it made around it; nothing else."""
     if not folder.is_dir():
@@ -248,25 +239,18 @@ def _recorded(job: JobFolder, task: Task) -> int:
     return sum(attempts[-1].answered for attempts in calls.values())
 
 
-def _in_cache(config: Config, data: Data, prompt: Prompt, folder: Path, sweep: Path | None) -> int:
+def _in_cache(
+    config: Config, data: Data, prompt: Prompt, objective: Metric, shared: SharedFolder
+) -> int:
     """How many of the baseline's calls the cache holds."""
-    shared = SharedFolder(sweep or folder)
-    path = Path(config.cache.path).expanduser() if config.cache.path else shared.cache
-    if not path.exists():
-        return 0  # not to be made by looking
-    cache = open_cache(config.cache, shared)
-    if cache is None:
+    if config.cache.mode is CacheMode.off:
         return 0
-    answers = []
     columns = prompt.placeholders()
-    if uses_simulation(config):
-        from optbench.models.answers import answer_keys
-
-        target = registry.build(config.dataset.metrics)
-        answers = answer_keys(data, sorted(columns), next(iter(target.values())).columns[0])
+    answers = known_answers(config, data, columns, objective)
     mark = fingerprint(config.model, config, answers)
     defaults = task_defaults(config)
-    with closing(cache):
+    # Only read: a plan makes no file.
+    with closing(SharedCache(cache_path(config.cache, shared), CacheMode.read)) as cache:
         return cache.count(
             Question(mark, completed(ChatRequest(prompt.render(item.row, columns)), defaults)).key(
                 config.seed, 1

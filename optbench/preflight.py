@@ -14,10 +14,13 @@ from optbench.config.schema import (
     ModelConf,
     Role,
     TrackingKind,
+    initial_messages,
 )
 from optbench.data.items import Data, Slice
+from optbench.data.load import load
 from optbench.environment import EMBEDDED_URL
 from optbench.errors import ConfigError, OptbenchError
+from optbench.metrics import registry
 from optbench.metrics.base import Metric
 from optbench.models.prices import price_of
 from optbench.optimizers import build as optimizers
@@ -42,6 +45,24 @@ class PreflightError(ConfigError):
 
     def __reduce__(self) -> tuple[object, ...]:
         return PreflightError, (self.problems,)
+
+
+def read(config: Config, *, starting: bool = True) -> tuple[Data, Prompt, dict[str, Metric]]:
+    """What a task works with, read and checked: items, initial prompt, metrics by name.
+
+    Args:
+        config: The task's config.
+        starting: See :func:`check`.
+
+    Raises:
+        OptbenchError: When something cannot be read.
+        PreflightError: With all the problems there are.
+    """
+    data = load(config.dataset, test_mode=config.test_mode)
+    prompt = Prompt(tuple(initial_messages(config.dataset)))
+    metrics = registry.build(config.dataset.metrics)
+    check(config, data, prompt, metrics, starting=starting)
+    return data, prompt, metrics
 
 
 def check(

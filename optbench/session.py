@@ -12,7 +12,7 @@ from optbench.config.schema import LIMITS, Config, TrackingKind
 from optbench.data.items import Data, SliceName
 from optbench.errors import BudgetExhausted, Fatal, NoProposalsError
 from optbench.metrics.base import Metric, oriented
-from optbench.models.build import open_gateway, uses_simulation
+from optbench.models.build import known_answers, open_gateway
 from optbench.models.calls import Phase
 from optbench.models.gateway import Alias
 from optbench.models.ledger import Ledger
@@ -56,8 +56,10 @@ class Session:
         self._timings: dict[str, float] = {}
         columns = prompt.placeholders()
         self.display = Display(title, ledger)
+        objective = next(iter(metrics.values()))
+        answers = known_answers(config, data, columns, objective)
         self.gateway = open_gateway(
-            config, ledger, self._answers(columns), stack, shared=shared, recording=recording
+            config, ledger, answers, stack, shared=shared, recording=recording
         )
         self._recorder = Recorder(
             folder,
@@ -81,16 +83,6 @@ class Session:
         # Entered last and so left first: whatever ends a task, its rollouts are on disk.
         stack.callback(self._recorder.flush)
         stack.callback(self._recorder.close_trial)
-
-    def _answers(self, columns: set[str]) -> list[Any]:
-        """What a simulated model is told of the items; for any other model nothing is looked up."""
-        if not uses_simulation(self._config):
-            return []
-        from optbench.models.answers import answer_keys
-
-        return answer_keys(
-            self._data, sorted(columns), next(iter(self._metrics.values())).columns[0]
-        )
 
     def _track(self, columns: set[str], stack: ExitStack) -> Tracker:
         conf = self._config.tracking

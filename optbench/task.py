@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import signal
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
-from filelock import FileLock, Timeout
 from omegaconf import DictConfig, OmegaConf
 
 from optbench import environment, preflight
@@ -19,14 +17,13 @@ from optbench.config import Config
 from optbench.config.identity import IDENTITY_VERSION, identity_of
 from optbench.config.schema import LIMITS, BudgetConf
 from optbench.data.items import Data
-from optbench.data.load import TEST_MODE_ITEMS, load
+from optbench.data.load import TEST_MODE_ITEMS
 from optbench.errors import ConfigError, OptbenchError
 from optbench.interrupts import ending_well
-from optbench.metrics import registry
+from optbench.locks import alone
 from optbench.models.build import uses_simulation
 from optbench.models.ledger import Ledger
 from optbench.models.recording import Recording
-from optbench.prompts import Prompt
 from optbench.results.layout import JobFolder, SharedFolder, write_json
 from optbench.status import Status
 
@@ -124,7 +121,9 @@ def run_task(
     done = folder.read_result()
     if done is not None:
         return _finished(task, folder, done)
-    with _alone_in(folder):
+    # Two processes in one folder would undo each other.
+    here = f"running the task in '{folder.path}'"
+    with alone(folder.lock, doing=here, key="hydra.run.dir", wait_s=LOCK_WAIT_S):
         status = Status(folder)
         status.write("running")
         try:
@@ -143,25 +142,6 @@ def run_task(
         return result
 
 
-@contextlib.contextmanager
-def _alone_in(folder: JobFolder) -> Iterator[None]:
-    """Two processes in one folder would undo each other; the kernel frees a dead one's lock."""
-    lock = FileLock(folder.lock)
-    try:
-        lock.acquire(timeout=LOCK_WAIT_S)
-    except Timeout as error:
-        raise ConfigError(
-            f"another process is running the task in '{folder.path}'",
-            key="hydra.run.dir",
-            mend="wait for it, or choose another folder",
-        ) from error
-    try:
-        yield
-    finally:
-        lock.release()
-        folder.lock.unlink(missing_ok=True)
-
-
 def _finished(task: Task, folder: JobFolder, done: dict[str, Any]) -> dict[str, Any]:
     if done.get("identity") != task.identity:
         raise ConfigError(
@@ -178,12 +158,7 @@ def _run(
 ) -> dict[str, Any]:
     config = task.config
     environment.prepare(config.tracking)
-    data = load(config.dataset, test_mode=config.test_mode)
-    prompt = Prompt(
-        tuple({"role": m.role.value, "content": m.content} for m in config.dataset.prompt)
-    )
-    metrics = registry.build(config.dataset.metrics)
-    preflight.check(config, data, prompt, metrics)
+    data, prompt, metrics = preflight.read(config)
     write_json(folder.task, _described(task, data))
     # Here: it imports opik, which takes seconds that a bad config need not wait for.
     from optbench.session import Session

@@ -37,6 +37,18 @@ def command(
     )
 
 
+def start(*words: str, cwd: Path) -> subprocess.Popen[str]:
+    """Starts ``python -m optbench``, to be killed or interrupted."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "optbench", *words],
+        cwd=cwd,
+        env=clean_environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
 def clean_environment() -> dict[str, str]:
     """This process's environment without keys of providers, wide enough not to wrap lines."""
     kept = {

@@ -6,8 +6,6 @@ import json
 import random
 import signal
 import sqlite3
-import subprocess
-import sys
 import time
 from collections import Counter
 from contextlib import closing
@@ -16,7 +14,7 @@ from typing import Any
 
 import pytest
 from peers import completion, openai
-from support import clean_environment, command
+from support import command, start
 
 SMALL = (
     "n_threads=1",
@@ -36,16 +34,6 @@ def rows(folder: Path) -> int:
         return 0
 
 
-def start(*words: str, cwd: Path) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(
-        [sys.executable, "-m", "optbench", *words],
-        cwd=cwd,
-        env=clean_environment(),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-
-
 def kill_after(calls: int, pause_s: float, *words: str, cwd: Path) -> bool:
     """Starts the command and kills it once it has made some calls; False if it was done before."""
     process = start(*words, cwd=cwd)
@@ -58,7 +46,7 @@ def kill_after(calls: int, pause_s: float, *words: str, cwd: Path) -> bool:
         process.send_signal(signal.SIGKILL)
     finally:
         process.kill()
-        process.wait()
+        process.communicate()
     return ended
 
 

@@ -114,6 +114,11 @@ class DatasetConf:
     metrics: list[MetricConf] = MISSING
 
 
+def initial_messages(dataset: DatasetConf) -> list[dict[str, str]]:
+    """The initial prompt as plain chat messages."""
+    return [{"role": m.role.value, "content": m.content} for m in dataset.prompt]
+
+
 @dataclass
 class ProposalsConf:
     """Sampling when the model proposes prompts for an optimizer; the same for all optimizers."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +18,7 @@ from optbench.config.schema import (
     LiteLLMModelConf,
     ModelConf,
     SimulatedModelConf,
+    initial_messages,
 )
 from optbench.errors import ConfigError
 from optbench.models.budget import Limits
@@ -32,6 +33,8 @@ from optbench.models.weights import WEIGHTS_SHA256, default_weights
 from optbench.results.layout import SharedFolder
 
 if TYPE_CHECKING:
+    from optbench.data.items import Data
+    from optbench.metrics.base import Metric
     from optbench.models.simulated import AnswerKey
 
 
@@ -104,8 +107,23 @@ def open_cache(conf: CacheConf, shared: SharedFolder) -> SharedCache | None:
     """
     if conf.mode is CacheMode.off:
         return None
-    path = Path(conf.path).expanduser() if conf.path else shared.cache
-    return SharedCache(path, conf.mode)
+    return SharedCache(cache_path(conf, shared), conf.mode)
+
+
+def cache_path(conf: CacheConf, shared: SharedFolder) -> Path:
+    """Where a cache lies: where the config says, else in the sweep's folder."""
+    return Path(conf.path).expanduser() if conf.path else shared.cache
+
+
+def known_answers(
+    config: Config, data: Data, columns: Iterable[str], objective: Metric
+) -> list[AnswerKey]:
+    """What a simulated model is told of the items; for any other model nothing is looked up."""
+    if not uses_simulation(config):
+        return []
+    from optbench.models.answers import answer_keys
+
+    return answer_keys(data, sorted(columns), objective.columns[0])
 
 
 def fingerprint(conf: ModelConf, config: Config, answers: Sequence[AnswerKey]) -> str:
@@ -127,7 +145,7 @@ def fingerprint(conf: ModelConf, config: Config, answers: Sequence[AnswerKey]) -
         facts |= {
             "seed": config.seed,
             "errors": vars(conf.errors),
-            "prompt": [(m.role.value, m.content) for m in config.dataset.prompt],
+            "prompt": initial_messages(config.dataset),
             "answers": [vars(key) for key in answers],
         }
     text = json.dumps(facts, sort_keys=True, default=str)
@@ -174,7 +192,7 @@ def _open(conf: ModelConf, config: Config, answers: Sequence[AnswerKey]) -> Chat
             seed=config.seed,
             latency_s=conf.latency_s,
             errors=vars(conf.errors),
-            prompt=[{"role": m.role.value, "content": m.content} for m in config.dataset.prompt],
+            prompt=initial_messages(config.dataset),
         )
     if isinstance(conf, EmbeddedModelConf):
         from optbench.models.embedded import EmbeddedModel

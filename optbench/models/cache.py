@@ -90,7 +90,7 @@ class SharedCache:
             return
         with self._flight(key, wait):
             # Whoever was in flight before has landed.
-            yield Reply(self.get(key), lambda call: self._put(key, call))
+            yield Reply(self.get(key), lambda call: self.keep(key, call))
 
     def get(self, key: str) -> dict[str, object] | None:
         """What was paid for a key, None when nothing was."""
@@ -114,8 +114,9 @@ class SharedCache:
             with suppress(OSError):  # not empty: other jobs are in flight
                 self._flights.rmdir()
 
-    def _put(self, key: str, call: Call) -> None:
-        if self._db is None:
+    def keep(self, key: str, call: Call) -> None:
+        """Keeps an answered call, unless one is there already or the cache is only read."""
+        if self._db is None or not self._writes:
             return
         with self._naming(), self._lock:
             self._db.execute(_FILL, [key, *(getattr(call, name) for name in REPLY_COLUMNS)])

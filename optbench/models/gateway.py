@@ -171,16 +171,19 @@ class Gateway:
             raise
 
     def _answer(self, asked: _Asked) -> Call:
+        key = asked.question.key(self._seed, asked.occurrence)
         recalled = self.ledger.recall(asked.question, asked.occurrence)
         if recalled is not None:
             self.meter.advance(recalled.at_s)
+            if self._cache is not None:
+                # Between its ledger and the cache the task may have been killed.
+                self._cache.keep(key, recalled)
             return recalled
         if self._recording is not None:
             found = self._recording.find(asked.question, asked.occurrence)
             return self._keep(asked, found, "replay")
         if self._cache is None:
             return self._paid(asked)
-        key = asked.question.key(self._seed, asked.occurrence)
         with self._cache.claim(key, self.wait) as shared:
             if shared.found is not None:
                 return self._keep(asked, shared.found, "cache")

@@ -9,8 +9,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import threading
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ from optbench.errors import ConfigError, OptbenchError
 from optbench.models.accounts import Account
 from optbench.models.calls import COLUMNS, PHASES, Call, Phase, Role
 from optbench.models.requests import Question
+from optbench.sqlite import transaction
 
 SCHEMA_VERSION = 2
 _TABLES = (
@@ -59,7 +59,7 @@ class Ledger:
         self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
         self._db.execute("PRAGMA journal_mode=WAL")
         self._db.execute("PRAGMA synchronous=NORMAL")
-        with self._writing():
+        with transaction(self._db):
             self._db.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
             for table in _TABLES:
                 self._db.execute(f"CREATE TABLE IF NOT EXISTS {table}")
@@ -70,7 +70,7 @@ class Ledger:
         """Writes one call down."""
         values = [getattr(call, name) for name in COLUMNS]
         with self._lock:
-            with self._writing():
+            with transaction(self._db):
                 if question.digest not in self._known:
                     self._describe(question)
                 self._db.execute(_INSERT, values)
@@ -116,17 +116,6 @@ class Ledger:
         with self._lock:
             self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             self._db.close()
-
-    @contextmanager
-    def _writing(self) -> Iterator[None]:
-        """All of it or nothing, also when the process is killed within."""
-        self._db.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-        except BaseException:
-            self._db.execute("ROLLBACK")
-            raise
-        self._db.execute("COMMIT")
 
     def _both(self, phase: Phase | None = None, role: Role | None = None) -> dict[str, Any]:
         return {

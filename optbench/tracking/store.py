@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from optbench.errors import OptbenchError
+from optbench.sqlite import transaction
 
 SCHEMA_VERSION = 1
 
@@ -77,14 +78,8 @@ class OpikStore:
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """All that is written inside is written together, or not at all."""
-        with self._lock:
-            self._db.execute("BEGIN")
-            try:
-                yield
-            except BaseException:
-                self._db.execute("ROLLBACK")
-                raise
-            self._db.execute("COMMIT")
+        with self._lock, transaction(self._db):
+            yield
 
     def put(self, table: str, id_: str, payload: Mapping[str, Any], **columns: Any) -> None:
         """Writes a row; of one that is there the new payload's values replace the old."""

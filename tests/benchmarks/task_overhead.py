@@ -61,6 +61,7 @@ def plain(folder: Path) -> float:
     import opik_optimizer
     from opik.evaluation.metrics.score_result import ScoreResult
 
+    from optbench.config.schema import initial_messages
     from optbench.data.load import load
     from optbench.metrics.registry import build
     from optbench.models.answers import answer_keys
@@ -78,7 +79,7 @@ def plain(folder: Path) -> float:
     started = time.perf_counter()
     install().attach(OpikStore(folder / "opik.sqlite"))
     data = load(one.dataset)
-    prompt = [{"role": m.role.value, "content": m.content} for m in one.dataset.prompt]
+    prompt = initial_messages(one.dataset)
     model = SimulatedModel(
         answer_keys(data, ["message"], "product"), seed=1, latency_s=0.05, prompt=prompt
     )

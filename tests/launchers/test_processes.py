@@ -5,15 +5,13 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 from filelock import FileLock
-from support import clean_environment, command
+from support import command, start
 
 HERE = Path(__file__).parent
 SMALL = (
@@ -150,17 +148,6 @@ def test_two_launches_into_one_folder(tmp_path: Path) -> None:
     assert "another process is running the sweep" in done.stderr
 
 
-def started(*words: str, cwd: Path) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-m", "optbench", *words],
-        cwd=cwd,
-        env=clean_environment(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-
-
 def wait_for_calls(sweep: Path) -> list[int]:
     """Waits until jobs are at work; their pids."""
     until = time.monotonic() + 60
@@ -176,7 +163,7 @@ SLOW = ("model.latency_s=0.3", "optimizer=random_few_shot", "n_threads=1", "seed
 
 
 def test_ctrl_c_saves_and_says_how_to_go_on(tmp_path: Path) -> None:
-    process = started(*SMALL, *SLOW, cwd=tmp_path)
+    process = start(*SMALL, *SLOW, cwd=tmp_path)
     wait_for_calls(tmp_path / "sweep")
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=60)
@@ -188,7 +175,7 @@ def test_ctrl_c_saves_and_says_how_to_go_on(tmp_path: Path) -> None:
 
 
 def test_workers_end_with_a_killed_launcher(tmp_path: Path) -> None:
-    process = started(*SMALL, *SLOW, cwd=tmp_path)
+    process = start(*SMALL, *SLOW, cwd=tmp_path)
     pids = wait_for_calls(tmp_path / "sweep")
     process.kill()
     process.communicate(timeout=30)

@@ -106,6 +106,19 @@ def test_a_failed_call_leaves_the_way_free(tmp_path: Path) -> None:
     assert job(tmp_path, "two", Scripted()).complete("task", REQUEST, "task").text == "reply 1"
 
 
+def test_a_task_killed_between_its_ledger_and_the_cache_shares_its_reply(tmp_path: Path) -> None:
+    own = tmp_path / "one"
+    own.mkdir()
+    gateway(own, Scripted()).complete("task", REQUEST, "task")  # in the ledger, in no cache
+    model = Scripted()
+    cache = SharedCache(tmp_path / "cache.sqlite", CacheMode.readwrite)
+    resumed = gateway(own, model, cache=cache)
+    for _ in range(2):  # recalled, and asked once more
+        resumed.complete("task", REQUEST, "task")
+    assert model.asked == []
+    assert [call.source for call in resumed.ledger.calls()] == ["model", "cache"]
+
+
 def _foreign(path: Path) -> None:
     with sqlite3.connect(path) as db:
         db.execute("CREATE TABLE replies (key)")

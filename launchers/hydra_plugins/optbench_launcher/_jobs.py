@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -70,7 +69,6 @@ class Job:
     task: Task | None = None
     attempts: int = 0
     outcome: Outcome | None = None
-    call: Callable[[], Outcome] | None = field(default=None, repr=False)
 
     @property
     def name(self) -> str:

@@ -8,13 +8,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
-
 from optbench.errors import ConfigError, OptbenchError
+from optbench.locks import alone
 from optbench.results.layout import JobFolder, SharedFolder, read_json, write_json
 from optbench.versions import versions
 
-from ._jobs import Job, NotStartedError, Outcome
+from ._jobs import Job, Outcome
 
 log = logging.getLogger(__name__)
 
@@ -28,19 +27,8 @@ def locked(sweep: Path) -> Iterator[None]:
     """
     file = SharedFolder(sweep).lock
     file.parent.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(file)
-    try:
-        lock.acquire(blocking=False)
-    except Timeout as error:
-        raise ConfigError(
-            f"another process is running the sweep in '{sweep}'",
-            key="hydra.sweep.dir",
-            mend="wait for it, or choose another folder",
-        ) from error
-    try:
+    with alone(file, doing=f"running the sweep in '{sweep}'", key="hydra.sweep.dir"):
         yield
-    finally:
-        lock.release()
 
 
 def to_do(jobs: Sequence[Job], *, only_failed: bool, anyway: bool) -> list[Job]:
@@ -116,11 +104,6 @@ def note_end(job: Job, outcome: Outcome) -> None:
     if error is not None:
         with folder.log.open("a", encoding="utf-8") as file:
             file.write(f"{type(error).__name__}: {error}\n")
-
-
-def not_started(outcome: Outcome | None) -> bool:
-    """Whether a job was given up before it began."""
-    return outcome is not None and isinstance(outcome.error, NotStartedError)
 
 
 def _result(folder: JobFolder) -> dict[str, Any] | None:

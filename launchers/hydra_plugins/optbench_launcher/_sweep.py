@@ -11,14 +11,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hydra.core.hydra_config import HydraConfig
 from hydra.core.singleton import Singleton
 from hydra.core.utils import (
     JobReturn,
     JobStatus,
     configure_log,
     filter_overrides,
-    run_job,
     setup_globals,
 )
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
@@ -28,7 +26,7 @@ from optbench.config.schema import Config
 from . import _resume
 from ._jobs import Job, NotStartedError, Outcome
 from ._view import View
-from ._worker import contained
+from ._worker import run_as_hydra_does
 
 if TYPE_CHECKING:
     from .launcher import OptbenchLauncher
@@ -107,7 +105,7 @@ def _plan(jobs: Sequence[Job], sweep: Path) -> list[JobReturn]:
     plan.show(planned, sweep_usd=jobs[0].cfg.budget.sweep_usd)
     plan.leave_no_trace(sweep)
     return [
-        _returned(job, Outcome("success", plan.as_plain(one)))
+        _returned(job, Outcome("success", vars(one)))
         for (job, _), one in zip(tasks, planned, strict=True)
     ]
 
@@ -211,15 +209,9 @@ def _settle(launcher: OptbenchLauncher, job: Job, outcome: Outcome) -> JobReturn
 
 def _run_here(launcher: OptbenchLauncher, job: Job, function: Any) -> JobReturn:
     state = Singleton.get_state()
-    HydraConfig.instance().set_config(job.cfg)
     try:
-        return run_job(
-            hydra_context=launcher.hydra_context,
-            task_function=contained(function),
-            config=job.cfg,
-            job_dir_key="hydra.sweep.dir",
-            job_subdir_key="hydra.sweep.subdir",
-        )
+        done: JobReturn = run_as_hydra_does(launcher.hydra_context, function, job.cfg)
+        return done
     finally:
         Singleton.set_state(state)
         # The job had its own log file.

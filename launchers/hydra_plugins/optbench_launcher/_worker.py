@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import pickle
 import signal
 import sys
 import threading
@@ -61,21 +60,13 @@ def run_any(blob: bytes) -> bytes:
         A pickled ``JobReturn``, which this module alone could not name without importing Hydra.
     """
     import cloudpickle
-    from hydra.core.hydra_config import HydraConfig
     from hydra.core.singleton import Singleton
-    from hydra.core.utils import JobStatus, run_job, setup_globals
+    from hydra.core.utils import JobStatus, setup_globals
 
     state, hydra_context, task_function, cfg = cloudpickle.loads(blob)
     setup_globals()
     Singleton.set_state(state)
-    HydraConfig.instance().set_config(cfg)
-    done = run_job(
-        hydra_context=hydra_context,
-        task_function=contained(task_function),
-        config=cfg,
-        job_dir_key="hydra.sweep.dir",
-        job_subdir_key="hydra.sweep.subdir",
-    )
+    done = run_as_hydra_does(hydra_context, task_function, cfg)
     if done.status is JobStatus.FAILED:
         done._return_value = portable(done._return_value)
     try:
@@ -88,28 +79,39 @@ def run_any(blob: bytes) -> bytes:
         return bytes(cloudpickle.dumps(done))
 
 
-def contained(task_function: Any) -> Any:
-    """The function, with ``sys.exit`` made an ordinary failure: ``run_job`` would let it through."""
+def run_as_hydra_does(hydra_context: Any, task_function: Any, cfg: Any) -> Any:
+    """Hydra's ``run_job`` in the job's folder: its files, its log, its callbacks; a ``JobReturn``.
+
+    ``sys.exit`` in the job is an ordinary failure; ``run_job`` would let it through.
+    """
+    from hydra.core.hydra_config import HydraConfig
+    from hydra.core.utils import run_job
 
     def call(cfg: Any) -> Any:
         try:
             return task_function(cfg)
         except SystemExit as exit_:
-            raise JobExitError(f"the job called sys.exit({exit_.code!r})") from exit_
+            raise _exited(exit_) from exit_
 
     call.__module__ = task_function.__module__
-    return call
+    HydraConfig.instance().set_config(cfg)
+    return run_job(
+        hydra_context=hydra_context,
+        task_function=call,
+        config=cfg,
+        job_dir_key="hydra.sweep.dir",
+        job_subdir_key="hydra.sweep.subdir",
+    )
+
+
+def _exited(exit_: SystemExit) -> JobExitError:
+    return JobExitError(f"the job called sys.exit({exit_.code!r})")
 
 
 def _failed(error: BaseException) -> Outcome:
     text = "".join(traceback.format_exception(error))
     print(text, file=sys.stderr)
-    if isinstance(error, SystemExit):
-        error = JobExitError(f"the job called sys.exit({error.code!r})")
-    sent = portable(error)
-    with contextlib.suppress(Exception):
-        sent.__traceback__ = None
-        pickle.dumps(sent)
+    sent = portable(_exited(error) if isinstance(error, SystemExit) else error)
     return Outcome("failed", error=sent, traceback=text)
 
 
