@@ -17,6 +17,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from optbench import config, help, rerun
+from optbench.config import secrets
 from optbench.errors import OptbenchError
 
 INTERRUPTED = 130
@@ -63,6 +64,7 @@ def main() -> None:
         if help.is_asked(sys.argv[1:]):
             print(help.render(conf_folder(), sys.argv[1:]))
         else:
+            secrets.refuse_literal(sys.argv[1:])
             sys.argv[1:] = rerun.complete(sys.argv[1:])
             run()
     except KeyboardInterrupt:

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator, Mapping
 from itertools import combinations
 
+from optbench.config import secrets
 from optbench.config.schema import (
     LIMITS,
     Config,
@@ -208,6 +209,15 @@ def _model(conf: ModelConf, key: str) -> Iterator[OptbenchError]:
                 key=f"{key}.api_key_env",
                 mend=f"export {variable}=..., or choose model=smollm2 or model=simulated",
             )
+        for name in secrets.variables([conf.api_base, dict(conf.extra)]):
+            if name not in os.environ:
+                yield ConfigError(
+                    f"the environment variable {name} is not set",
+                    key=key,
+                    mend=f"export {name}=...",
+                )
+        for found in secrets.literal(dict(conf.extra), f"{key}.extra"):
+            yield secrets.literal_error(found)
     elif isinstance(conf, EmbeddedModelConf):
         from optbench.models.weights import check_available
 
@@ -244,7 +254,7 @@ def _numbers(config: Config) -> Iterator[OptbenchError]:
     budget = config.budget
     for name in (*LIMITS[1:], "sweep_usd"):
         limit = getattr(budget, name)
-        if limit is not None and limit <= 0:
+        if limit is not None and not limit > 0:  # so that NaN is refused too
             yield ConfigError(
                 f"{limit} is not above 0", key=f"budget.{name}", mend="or null: no limit"
             )

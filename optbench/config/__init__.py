@@ -55,7 +55,8 @@ def register() -> None:
 
 
 def _register_resolvers() -> None:
-    from optbench.config import resolvers
+    from optbench.config import resolvers, secrets
 
+    secrets.register()
     OmegaConf.register_new_resolver("optbench.folder", resolvers.folder, replace=True)
     OmegaConf.register_new_resolver("optbench.stem", resolvers.stem, replace=True)

@@ -30,6 +30,7 @@ NEUTRAL_KEYS = frozenset(
         "budget.name",  # a budget is its numbers
         "model.api_key_env",
         "model.api_base",
+        "model.extra.api_key",
         "model.timeout_s",
         "model.retries",
         "model.retry_for_s",
@@ -39,6 +40,7 @@ NEUTRAL_KEYS = frozenset(
         "model.latency_s",
         "optimizer_model.api_key_env",
         "optimizer_model.api_base",
+        "optimizer_model.extra.api_key",
         "optimizer_model.timeout_s",
         "optimizer_model.retries",
         "optimizer_model.retry_for_s",

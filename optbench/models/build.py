@@ -134,7 +134,8 @@ def fingerprint(conf: ModelConf, config: Config, answers: Sequence[AnswerKey]) -
     """
     facts: dict[str, Any] = {"kind": type(conf).__name__}
     if isinstance(conf, LiteLLMModelConf):
-        facts |= {"id": conf.id, "extra": dict(conf.extra)}
+        extra = {key: value for key, value in conf.extra.items() if key != "api_key"}
+        facts |= {"id": conf.id, "extra": extra}
     elif isinstance(conf, EmbeddedModelConf):
         facts |= {
             "weights": content_of(conf.path) if conf.path else WEIGHTS_SHA256,

@@ -9,6 +9,7 @@ from typing import Any
 
 import litellm
 
+from optbench.config import secrets
 from optbench.config.schema import LiteLLMModelConf
 from optbench.models.types import ChatReply, ChatRequest, FailureKind, ModelCallError
 
@@ -30,6 +31,10 @@ class RemoteModel:
 
     def __init__(self, conf: LiteLLMModelConf) -> None:
         self._conf = conf
+        self._secrets = [
+            *((conf.api_key_env,) if conf.api_key_env else ()),
+            *secrets.variables([conf.api_base, dict(conf.extra)]),
+        ]
 
     def complete(self, request: ChatRequest) -> ChatReply:
         """Answers one request; retries are the gateway's.
@@ -39,20 +44,20 @@ class RemoteModel:
         """
         conf = self._conf
         asked: dict[str, Any] = {
+            "api_base": secrets.opened(conf.api_base),
+            "api_key": os.environ.get(conf.api_key_env) if conf.api_key_env else None,
+            "timeout": conf.timeout_s,
             "temperature": request.temperature,
             "max_tokens": request.max_tokens,
             "seed": request.seed,
             "response_format": dict(request.response_format) if request.response_format else None,
-            **conf.extra,
+            **secrets.opened(dict(conf.extra)),
             **request.extra,
         }
         try:
             response = litellm.completion(
                 model=conf.id,
                 messages=[dict(message) for message in request.messages],
-                api_base=conf.api_base,
-                api_key=os.environ.get(conf.api_key_env) if conf.api_key_env else None,
-                timeout=conf.timeout_s,
                 num_retries=0,
                 max_retries=0,
                 drop_params=True,  # not every provider takes a seed
@@ -74,9 +79,9 @@ class RemoteModel:
             (known for cls, known in _KINDS if isinstance(error, cls)), "server"
         )
         said = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        key = os.environ.get(self._conf.api_key_env or "")
-        if key:
-            said = said.replace(key, "***")
+        for name in self._secrets:
+            if secret := os.environ.get(name):
+                said = said.replace(secret, "***")
         mend = f"check {self._conf.api_key_env}" if kind == "auth" else None
         return ModelCallError(
             f"{self._conf.id}: {said}",
