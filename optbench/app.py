@@ -8,16 +8,19 @@ from __future__ import annotations
 import logging
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import hydra
+import hydra.utils
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from optbench import config, help, rerun
 from optbench.config import secrets
+from optbench.config.compat import VERSION_BASE
 from optbench.errors import OptbenchError
 
 INTERRUPTED = 130
@@ -31,7 +34,7 @@ def conf_folder() -> Path:
     return installed if installed.is_dir() else package.parent / "conf"
 
 
-@hydra.main(version_base="1.3", config_path=str(conf_folder()), config_name="config")
+@hydra.main(**VERSION_BASE, config_path=str(conf_folder()), config_name="config")
 def run(cfg: DictConfig) -> dict[str, Any]:
     """Runs one composed task in the folder that Hydra made for it."""
     from optbench.task import Task, run_task
@@ -49,7 +52,22 @@ def run(cfg: DictConfig) -> dict[str, Any]:
             plan.leave_no_trace(folder)
         plan.show([planned], sweep_usd=cfg.budget.sweep_usd)
         return vars(planned)
+    if sweep is None and (alone := _engine(hydra_conf.launcher)) is not None:
+        done: dict[str, Any] = alone(task, folder)
+        return done
     return run_task(task, folder, sweep)
+
+
+def _engine(launcher: DictConfig) -> Callable[[Any, Path], Any] | None:
+    """What runs a single task where a sweep would run it; None for launchers that know sweeps only.
+
+    Hydra asks no launcher for a single job.
+    """
+    kind = hydra.utils.get_class(launcher._target_)
+    if not hasattr(kind, "run_alone"):
+        return None
+    engine = kind(**{str(key): value for key, value in launcher.items() if key != "_target_"})
+    return cast(Callable[[Any, Path], Any], engine.run_alone)
 
 
 def main() -> None:
@@ -69,6 +87,8 @@ def main() -> None:
             run()
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
+    except BrokenPipeError:  # of `optbench --help | head`
+        sys.stdout = None  # or Python flushes it once more, and complains
     except Exception as error:
         if wants_traceback:
             raise

@@ -14,7 +14,9 @@ from pathlib import Path
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-GROUPS = ("dataset", "optimizer", "model", "budget", "tracking", "engine")
+from optbench.config.compat import VERSION_BASE
+
+GROUPS = ("suite", "dataset", "optimizer", "model", "budget", "cache", "tracking", "engine")
 """The groups in the order in which a person thinks of them."""
 
 
@@ -41,7 +43,7 @@ def render(conf: Path, arguments: Sequence[str]) -> str:
     if known.config_dir:
         folders.append(Path(known.config_dir).resolve())
         overrides.append(f"hydra.searchpath=[file://{folders[-1]}]")
-    with initialize_config_dir(str(conf), version_base="1.3", job_name="optbench"):
+    with initialize_config_dir(str(conf), **VERSION_BASE, job_name="optbench"):
         config = compose("config", overrides, return_hydra_config=True)
         page = config.hydra.help
         task = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])

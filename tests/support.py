@@ -13,12 +13,13 @@ from omegaconf import DictConfig
 
 from optbench import config
 from optbench.app import conf_folder
+from optbench.config.compat import VERSION_BASE
 
 
 def composed(*overrides: str, with_hydra: bool = False) -> DictConfig:
     """The config that a command line gives."""
     config.register()
-    with initialize_config_dir(str(conf_folder()), version_base="1.3", job_name="optbench"):
+    with initialize_config_dir(str(conf_folder()), **VERSION_BASE, job_name="optbench"):
         return compose("config", list(overrides), return_hydra_config=with_hydra)
 
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from hydra.core.config_store import ConfigStore
-from omegaconf import OmegaConf
-
 from optbench.config import optimizers
+from optbench.config.compat import register_resolver, store
 from optbench.config.schema import (
     BudgetConf,
     CacheConf,
@@ -36,8 +34,7 @@ def register() -> None:
 
     Schemas have a group of their own, so that they are no options of the groups a user chooses from.
     """
-    store = ConfigStore.instance().store
-    store(name="optbench_schema", node=Config, provider="optbench")
+    store(name="optbench_schema", node=Config)
     plain = {
         "dataset": DatasetConf,
         "budget": BudgetConf,
@@ -46,11 +43,11 @@ def register() -> None:
         "tracking": TrackingConf,
     }
     for group, node in plain.items():
-        store(group="schema", name=group, node=node, provider="optbench")
+        store(group="schema", name=group, node=node)
     for name, schema in model_schemas().items():
-        store(group="schema/model", name=name, node=schema, provider="optbench")
+        store(group="schema/model", name=name, node=schema)
     for name, conf in optimizers.SCHEMAS.items():
-        store(group="schema/optimizer", name=name, node=conf, provider="optbench")
+        store(group="schema/optimizer", name=name, node=conf)
     _register_resolvers()
 
 
@@ -58,5 +55,5 @@ def _register_resolvers() -> None:
     from optbench.config import resolvers, secrets
 
     secrets.register()
-    OmegaConf.register_new_resolver("optbench.folder", resolvers.folder, replace=True)
-    OmegaConf.register_new_resolver("optbench.stem", resolvers.stem, replace=True)
+    register_resolver("optbench.folder", resolvers.folder)
+    register_resolver("optbench.stem", resolvers.stem)

@@ -12,8 +12,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from omegaconf import OmegaConf
-
+from optbench.config.compat import register_resolver
 from optbench.errors import ConfigError
 
 _SECRET_VARIABLE = re.compile(
@@ -52,7 +51,7 @@ def environment(name: str, default: Any = _NO_DEFAULT) -> Any:
 
 def register() -> None:
     """Puts :func:`environment` in the place of OmegaConf's own resolver, for this process."""
-    OmegaConf.register_new_resolver("oc.env", environment, replace=True)
+    register_resolver("oc.env", environment)
 
 
 def opened(value: Any) -> Any:

@@ -21,6 +21,7 @@ from hydra import compose, initialize_config_dir
 
 from optbench import config, environment
 from optbench.app import conf_folder
+from optbench.config.compat import VERSION_BASE
 from optbench.task import Task, run_task
 
 AIM = 0.7
@@ -38,7 +39,7 @@ OVERRIDES = (
 def task() -> Task:
     """The task that both sides run."""
     config.register()
-    with initialize_config_dir(str(conf_folder()), version_base="1.3", job_name="optbench"):
+    with initialize_config_dir(str(conf_folder()), **VERSION_BASE, job_name="optbench"):
         return Task.from_config(compose("config", list(OVERRIDES)))
 
 

@@ -17,6 +17,7 @@ from support import command
 from hydra_plugins.optbench_launcher._matrix import Composer
 from optbench import config
 from optbench.app import conf_folder
+from optbench.config.compat import VERSION_BASE
 
 SMALL = (
     "-m", "model=simulated",
@@ -111,7 +112,7 @@ def jobs(draw: st.DrawFn) -> list[list[str]]:
 @given(jobs=jobs())
 def test_a_job_is_what_hydra_composes(jobs: list[list[str]]) -> None:
     config.register()
-    with initialize_config_dir(str(conf_folder()), version_base="1.3", job_name="optbench"):
+    with initialize_config_dir(str(conf_folder()), **VERSION_BASE, job_name="optbench"):
         loader = GlobalHydra.instance().config_loader()
         master = loader.load_configuration("config", ["model=simulated"], RunMode.MULTIRUN)
         composer = Composer(loader, master)
@@ -129,7 +130,7 @@ def test_a_job_is_what_hydra_composes(jobs: list[list[str]]) -> None:
 
 def test_seeds_cost_no_composition() -> None:
     config.register()
-    with initialize_config_dir(str(conf_folder()), version_base="1.3", job_name="optbench"):
+    with initialize_config_dir(str(conf_folder()), **VERSION_BASE, job_name="optbench"):
         loader = GlobalHydra.instance().config_loader()
         master = loader.load_configuration("config", [], RunMode.MULTIRUN)
         composer = Composer(loader, master)

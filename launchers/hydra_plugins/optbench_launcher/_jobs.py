@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pickle
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,6 +16,13 @@ State = Literal["success", "failed", "interrupted", "skipped"]
 
 class RemoteJobError(RuntimeError):
     """Stands for an exception that cannot cross a process boundary, by its name and text."""
+
+
+class RemoteTraceback(Exception):  # noqa: N818  it is no error of its own
+    """A traceback of another process, as text."""
+
+    def __str__(self) -> str:
+        return f"\n{self.args[0]}"
 
 
 class WorkerDiedError(RuntimeError):
@@ -50,6 +57,13 @@ class Outcome:
     error: BaseException | None = None
     traceback: str = ""
 
+    def failure(self) -> BaseException:
+        """The error, with the worker's traceback as its cause, for whoever asks for it."""
+        assert self.error is not None
+        if self.traceback:
+            self.error.__cause__ = RemoteTraceback(self.traceback)
+        return self.error
+
 
 @dataclass
 class Job:
@@ -57,23 +71,20 @@ class Job:
 
     Attributes:
         number: Hydra's ``job.num``.
-        cfg: As Hydra composed it, its own node included.
+        name: What a person knows it by.
         folder: Its output folder.
+        cfg: As Hydra composed it, its own node included; empty for a task that stands alone.
         task: The task, where the app is optbench; None for any other app.
         attempts: How often it was started in this launch.
     """
 
     number: int
-    cfg: DictConfig
+    name: str
     folder: Path
+    cfg: DictConfig = field(default_factory=lambda: DictConfig({}), repr=False)
     task: Task | None = None
     attempts: int = 0
     outcome: Outcome | None = None
-
-    @property
-    def name(self) -> str:
-        """What a person knows it by."""
-        return str(self.cfg.hydra.sweep.subdir)
 
 
 def portable(error: BaseException) -> BaseException:

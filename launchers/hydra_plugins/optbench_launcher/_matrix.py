@@ -215,7 +215,9 @@ class Composer:
             recorded = list(base.hydra.overrides.task)
             given = {word.partition("=")[0]: word for word in values}
             cfg.hydra.overrides.task = [given.get(w.partition("=")[0], w) for w in recorded]
-            cfg.hydra.job.override_dirname = self._dirname(cfg)
+            # Hydra 1.4 computes it where it is read.
+            if not OmegaConf.is_interpolation(cfg.hydra.job, "override_dirname"):
+                cfg.hydra.job.override_dirname = self._dirname(cfg)
         return cfg
 
     def _plain_values(self, words: Sequence[str]) -> list[str]:

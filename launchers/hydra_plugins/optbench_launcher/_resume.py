@@ -8,11 +8,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from optbench.errors import ConfigError, OptbenchError
+from optbench.errors import OptbenchError
 from optbench.locks import alone
 from optbench.results.layout import JobFolder, SharedFolder, read_json, write_json
-from optbench.versions import versions
 
+from . import _drift
 from ._jobs import Job, Outcome
 
 log = logging.getLogger(__name__)
@@ -37,10 +37,10 @@ def to_do(jobs: Sequence[Job], *, only_failed: bool, anyway: bool) -> list[Job]:
     Args:
         jobs: All of the launch.
         only_failed: Leave out those that were never begun or are unfinished, too.
-        anyway: Go on although packages have changed.
+        anyway: Go on although packages or data have changed.
 
     Raises:
-        ConfigError: When finished or begun jobs ran with other packages.
+        ConfigError: When finished or begun jobs ran with other packages, or on other rows.
     """
     first: dict[str, Job] = {}
     left: list[Job] = []
@@ -65,7 +65,7 @@ def to_do(jobs: Sequence[Job], *, only_failed: bool, anyway: bool) -> list[Job]:
         else:
             left.append(job)
     if begun and not anyway:
-        _compare_versions(begun)
+        _drift.refuse(begun)
     return left
 
 
@@ -124,28 +124,3 @@ def _status(folder: JobFolder) -> dict[str, Any]:
 
 def _state(folder: JobFolder) -> str | None:
     return _status(folder).get("state")
-
-
-def _compare_versions(jobs: Sequence[Job]) -> None:
-    now = versions()
-    changed: dict[str, set[str]] = {}
-    for job in jobs:
-        try:
-            then = (read_json(JobFolder(job.folder).task) or {}).get("versions") or {}
-        except OptbenchError as error:
-            log.warning("%s", error.what)
-            continue
-        for package in sorted({*then, *now}):
-            if then.get(package) != now.get(package):
-                changed.setdefault(package, set()).add(str(then.get(package)))
-    if changed:
-        told = ", ".join(
-            f"{package} ({'/'.join(sorted(before))} then, {now.get(package)} now)"
-            for package, before in changed.items()
-        )
-        raise ConfigError(
-            f"jobs in this folder ran with other packages: {told}",
-            key="hydra.sweep.dir",
-            mend="install those again, choose a new folder, or go on with "
-            "hydra.launcher.resume_anyway=true",
-        )

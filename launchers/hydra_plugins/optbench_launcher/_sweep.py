@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import copy
 import logging
-import signal
+import shlex
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +23,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 from optbench.config.schema import Config
 
 from . import _resume
+from ._drive import again, ctrl_c, enough, is_inprocess, open_backend
 from ._jobs import Job, NotStartedError, Outcome
 from ._view import View
 from ._worker import run_as_hydra_does
@@ -56,9 +56,7 @@ def launch(
             anyway=bool(launcher.options.get("resume_anyway")),
         )
         log.info("%d jobs in %s%s", len(jobs), sweep, _resume.counted(jobs, to_do))
-        # By name: Hydra executes config.py more than once, and each makes an enum of its own.
-        backend = launcher.options.get("backend")
-        if getattr(backend, "name", backend) in (None, "inprocess"):
+        if is_inprocess(launcher.options):
             returns = _one_after_the_other(launcher, jobs, to_do)
         else:
             returns = _in_processes(launcher, jobs, to_do, sweep)
@@ -75,7 +73,8 @@ def _compose(launcher: OptbenchLauncher, overrides: list[str], number: int, swee
     with open_dict(cfg):
         cfg.hydra.job.id = f"job_{number}"
         cfg.hydra.job.num = number
-    job = Job(number, cfg, sweep / str(cfg.hydra.sweep.subdir))
+    subdir = str(cfg.hydra.sweep.subdir)
+    job = Job(number, subdir, sweep / subdir, cfg)
     if _is_optbench(launcher, cfg):
         from optbench.task import Task
 
@@ -117,7 +116,7 @@ def _one_after_the_other(
     returns: dict[int, JobReturn] = {}
     failures = 0
     for job in to_do:
-        if _enough(launcher, failures):
+        if enough(launcher.options, failures):
             job.outcome = Outcome("failed", error=NotStartedError("not started"))
             continue
         _announce(job)
@@ -130,11 +129,7 @@ def _one_after_the_other(
 def _in_processes(
     launcher: OptbenchLauncher, jobs: Sequence[Job], to_do: Sequence[Job], sweep: Path
 ) -> list[JobReturn]:
-    from ._processes import ProcessBackend
-
-    options = launcher.options
-    n_jobs = _n_jobs(options.get("n_jobs"), to_do)
-    backend = ProcessBackend(n_jobs, options.get("timeout_s"))
+    backend = open_backend(launcher.options, to_do)
     submit = _submitter(launcher, backend, sweep)
     for job in to_do:
         submit(job)
@@ -143,13 +138,13 @@ def _in_processes(
     before = sum(job.outcome is not None and job.outcome.value is not None for job in jobs)
     view = View([job for job in to_do if job.task is not None], before=before)
     try:
-        with _ctrl_c(backend), view.shown():
+        with ctrl_c(backend), view.shown():
             for ended in backend.results():
                 view.look(backend.running())
                 if ended is None:
                     continue
                 job, outcome = ended
-                if _again(job, outcome, int(options.get("retries") or 0)):
+                if again(job, outcome, launcher.options):
                     log.warning("%s: %s; tried again", job.name, outcome.error)
                     submit(job)
                     continue
@@ -157,7 +152,7 @@ def _in_processes(
                 returns[job.number] = _settle(launcher, job, outcome)
                 view.ended(job, outcome)
                 failures += outcome.state == "failed"
-                if _enough(launcher, failures):
+                if enough(launcher.options, failures):
                     backend.drop_queue()
     finally:
         backend.close(kill=sys.exc_info()[0] is not None)
@@ -175,9 +170,9 @@ def _submitter(launcher: OptbenchLauncher, backend: Any, sweep: Path) -> Callabl
         if job.task is not None:
             backend.submit(job, _worker.run_optbench, job.task, str(job.folder), str(sweep))
             return
-        import cloudpickle
+        from . import _pickling
 
-        blob = cloudpickle.dumps(
+        blob = _pickling.dumps(
             (Singleton.get_state(), launcher.hydra_context, launcher.task_function, job.cfg)
         )
         backend.submit(job, _worker.run_any, blob)
@@ -200,7 +195,7 @@ def _settle(launcher: OptbenchLauncher, job: Job, outcome: Outcome) -> JobReturn
 
     def replay(_: DictConfig) -> Any:
         if outcome.error is not None:
-            raise outcome.error
+            raise outcome.failure()
         return outcome.value
 
     replay.__module__ = launcher.task_function.__module__
@@ -219,63 +214,8 @@ def _run_here(launcher: OptbenchLauncher, job: Job, function: Any) -> JobReturn:
         configure_log(hydra_conf.hydra_logging, hydra_conf.verbose)
 
 
-def _again(job: Job, outcome: Outcome, retries: int) -> bool:
-    if outcome.state != "failed" or job.attempts > retries:
-        return False
-    from optbench.errors import ConfigError, NoProposalsError
-
-    # Neither would end otherwise.
-    return not isinstance(outcome.error, ConfigError | NoProposalsError | NotStartedError)
-
-
-def _enough(launcher: OptbenchLauncher, failures: int) -> bool:
-    most = 1 if launcher.options.get("fail_fast") else launcher.options.get("max_failures")
-    return most is not None and failures >= most
-
-
-def _n_jobs(asked: int | None, jobs: Sequence[Job]) -> int:
-    if asked is not None:
-        return max(1, min(asked, len(jobs) or 1))
-    from optbench.config.schema import EmbeddedModelConf
-    from optbench.models.hardware import cores
-
-    local = any(
-        isinstance(conf, EmbeddedModelConf) and not job.task.config.replay
-        for job in jobs
-        if job.task is not None
-        for conf in (job.task.config.model, job.task.config.optimizer_model)
-    )
-    # A model on this machine's cores uses them all; two of them stall each other.
-    return 1 if local else max(1, min(cores(), len(jobs) or 1))
-
-
-@contextmanager
-def _ctrl_c(backend: Any) -> Iterator[None]:
-    """Once: running jobs save and end, no further one starts. Twice: stop now."""
-    pressed = 0
-
-    def stop(*_: object) -> None:
-        nonlocal pressed
-        pressed += 1
-        if pressed == 1:
-            print("\nstopping: running jobs save and end (again to stop now)", file=sys.stderr)
-            backend.interrupt()
-            return
-        raise KeyboardInterrupt
-
-    try:
-        before = {n: signal.signal(n, stop) for n in (signal.SIGINT, signal.SIGTERM)}
-    except ValueError:  # not in the main thread
-        before = {}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
 def _say_how_to_resume(sweep: Path) -> None:
-    print(f"interrupted; to go on: optbench -m resume={sweep}", file=sys.stderr)
+    print(f"interrupted; to go on: optbench -m resume={shlex.quote(str(sweep))}", file=sys.stderr)
 
 
 def _returned(job: Job, outcome: Outcome | None) -> JobReturn:

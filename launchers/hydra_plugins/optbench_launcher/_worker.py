@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import signal
 import sys
@@ -16,6 +17,8 @@ from typing import Any
 from ._jobs import JobExitError, Outcome, RemoteJobError, portable
 
 ORPHAN_POLL_S = 0.5
+_CHATTY = ("httpx", "httpcore", "pyrate_limiter", "LiteLLM")
+"""Loggers with a line for each request, which the ledger says better."""
 
 
 def greet() -> int:
@@ -36,16 +39,23 @@ def greet() -> int:
     return os.getpid()
 
 
-def run_optbench(task: Any, folder: str, sweep: str) -> Outcome:
-    """Runs a task of optbench; everything it learns is in its folder."""
+def run_optbench(task: Any, folder: str, sweep: str | None) -> Outcome:
+    """Runs a task of optbench; everything it learns is in its folder.
+
+    Args:
+        task: The task.
+        folder: Its folder.
+        sweep: Folder of its sweep; None where it stands alone, and so may use the screen.
+    """
     from optbench.results.layout import JobFolder
     from optbench.task import run_task
 
     path = JobFolder(Path(folder))
     path.create()
-    with _output_to(path.log):
+    shared = None if sweep is None else Path(sweep)
+    with _output_to(path.log) if shared else _log_to(path.log):
         try:
-            value = run_task(task, path.path, Path(sweep), signals=(signal.SIGTERM,))
+            value = run_task(task, path.path, shared, signals=(signal.SIGTERM,))
         except KeyboardInterrupt:
             return Outcome("interrupted")
         except BaseException as error:
@@ -110,14 +120,37 @@ def _exited(exit_: SystemExit) -> JobExitError:
 
 def _failed(error: BaseException) -> Outcome:
     text = "".join(traceback.format_exception(error))
-    print(text, file=sys.stderr)
+    logging.getLogger(__name__).error(text)
     sent = portable(_exited(error) if isinstance(error, SystemExit) else error)
     return Outcome("failed", error=sent, traceback=text)
 
 
 @contextlib.contextmanager
+def _log_to(log: Path) -> Iterator[None]:
+    """Sends what is logged to a file, as ``conf/hydra/job_logging`` has it."""
+    handler = logging.FileHandler(log, encoding="utf-8")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    root = logging.getLogger()
+    before, root.handlers = root.handlers, [handler]
+    root.setLevel(logging.INFO)
+    for chatty in _CHATTY:
+        logging.getLogger(chatty).setLevel(logging.WARNING)
+    try:
+        yield
+    finally:
+        root.handlers = before
+        handler.close()
+
+
+@contextlib.contextmanager
 def _output_to(log: Path) -> Iterator[None]:
-    """Sends everything printed to a file, also what C libraries print."""
+    """Sends everything logged or printed to a file, also what C libraries print."""
+    with _log_to(log), _printed_to(log):
+        yield
+
+
+@contextlib.contextmanager
+def _printed_to(log: Path) -> Iterator[None]:
     kept = [os.dup(1), os.dup(2)]
     with log.open("ab") as file:
         sys.stdout.flush()

@@ -38,7 +38,7 @@ class OptbenchLauncherConf:
     retries: int = 0
     # Run only the jobs that failed before (retry_failed=<sweep dir> sets it).
     only_failed: bool = False
-    # Go on although packages have changed since the sweep's finished jobs ran.
+    # Go on although packages or rows have changed since the jobs in the sweep's folder ran.
     resume_anyway: bool = False
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from hydra.core.utils import JobReturn
@@ -32,6 +33,12 @@ class OptbenchLauncher(Launcher):
         self.hydra_context = hydra_context
         self.task_function = task_function
         self.config = config
+
+    def run_alone(self, task: Any, folder: Path) -> Any:
+        """Runs one task outside of any sweep, on the same engine; see :mod:`._alone`."""
+        from . import _alone
+
+        return _alone.run(self.options, task, folder)
 
     def launch(
         self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int

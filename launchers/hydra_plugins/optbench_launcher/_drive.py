@@ -1,0 +1,83 @@
+"""What holds for every backend: which one, how many jobs at once, when again, and Ctrl-C."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from ._jobs import Job, NotStartedError, Outcome
+
+
+def is_inprocess(options: Mapping[str, Any]) -> bool:
+    """Whether jobs run in this very process, one after the other."""
+    # By name: Hydra executes config.py more than once, and each makes an enum of its own.
+    backend = options.get("backend")
+    return getattr(backend, "name", backend) in (None, "inprocess")
+
+
+def open_backend(options: Mapping[str, Any], jobs: Sequence[Job]) -> Any:
+    """The backend that the options ask for, for some jobs."""
+    from ._processes import ProcessBackend
+
+    return ProcessBackend(_n_jobs(options.get("n_jobs"), jobs), options.get("timeout_s"))
+
+
+def again(job: Job, outcome: Outcome, options: Mapping[str, Any]) -> bool:
+    """Whether a job that has ended is worth another attempt."""
+    retries = int(options.get("retries") or 0)
+    if outcome.state != "failed" or job.attempts > retries:
+        return False
+    from optbench.errors import ConfigError, NoProposalsError
+
+    # Neither would end otherwise.
+    return not isinstance(outcome.error, ConfigError | NoProposalsError | NotStartedError)
+
+
+def enough(options: Mapping[str, Any], failures: int) -> bool:
+    """Whether so many jobs have failed that no further one is to start."""
+    most = 1 if options.get("fail_fast") else options.get("max_failures")
+    return most is not None and failures >= most
+
+
+def _n_jobs(asked: int | None, jobs: Sequence[Job]) -> int:
+    if asked is not None:
+        return max(1, min(asked, len(jobs) or 1))
+    from optbench.config.schema import EmbeddedModelConf
+    from optbench.models.hardware import cores
+
+    local = any(
+        isinstance(conf, EmbeddedModelConf) and not job.task.config.replay
+        for job in jobs
+        if job.task is not None
+        for conf in (job.task.config.model, job.task.config.optimizer_model)
+    )
+    # A model on this machine's cores uses them all; two of them stall each other.
+    return 1 if local else max(1, min(cores(), len(jobs) or 1))
+
+
+@contextmanager
+def ctrl_c(backend: Any) -> Iterator[None]:
+    """Once: running jobs save and end, no further one starts. Twice: stop now."""
+    pressed = 0
+
+    def stop(*_: object) -> None:
+        nonlocal pressed
+        pressed += 1
+        if pressed == 1:
+            print("\nstopping: running jobs save and end (again to stop now)", file=sys.stderr)
+            backend.interrupt()
+            return
+        raise KeyboardInterrupt
+
+    try:
+        before = {n: signal.signal(n, stop) for n in (signal.SIGINT, signal.SIGTERM)}
+    except ValueError:  # not in the main thread
+        before = {}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
