@@ -22,5 +22,6 @@ def store(**what: Any) -> None:
 
 def register_resolver(name: str, function: Callable[..., Any]) -> None:
     """Makes ``${name:...}`` known to OmegaConf, in the place of what has the name already."""
-    register = getattr(OmegaConf, "register_resolver", OmegaConf.register_new_resolver)
-    register(name, function, replace=True)
+    # 2.3 has a register_resolver too: an old one that knows no replace.
+    new = OmegaConf.register_new_resolver if VERSION_BASE else OmegaConf.register_resolver
+    new(name, function, replace=True)  # type: ignore[call-arg]  # OmegaConf 2.4 knows it
