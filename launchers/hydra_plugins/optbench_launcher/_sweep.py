@@ -22,6 +22,7 @@ from hydra.core.utils import (
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
 from optbench.config.schema import Config
+from optbench.results.layout import SharedFolder
 
 from . import _resume
 from ._jobs import Job, NotStartedError, Outcome
@@ -56,9 +57,7 @@ def launch(
             anyway=bool(launcher.options.get("resume_anyway")),
         )
         log.info("%d jobs in %s%s", len(jobs), sweep, _resume.counted(jobs, to_do))
-        # By name: Hydra executes config.py more than once, and each makes an enum of its own.
-        backend = launcher.options.get("backend")
-        if getattr(backend, "name", backend) in (None, "inprocess"):
+        if _chosen(launcher.options) in (None, "inprocess"):
             returns = _one_after_the_other(launcher, jobs, to_do)
         else:
             returns = _in_processes(launcher, jobs, to_do, sweep)
@@ -130,11 +129,8 @@ def _one_after_the_other(
 def _in_processes(
     launcher: OptbenchLauncher, jobs: Sequence[Job], to_do: Sequence[Job], sweep: Path
 ) -> list[JobReturn]:
-    from ._processes import ProcessBackend
-
     options = launcher.options
-    n_jobs = _n_jobs(options.get("n_jobs"), to_do)
-    backend = ProcessBackend(n_jobs, options.get("timeout_s"))
+    backend = _backend(options, to_do, sweep)
     submit = _submitter(launcher, backend, sweep)
     for job in to_do:
         submit(job)
@@ -166,6 +162,26 @@ def _in_processes(
         _say_how_to_resume(sweep)
         raise KeyboardInterrupt
     return [returns.get(job.number) or _returned(job, job.outcome) for job in jobs]
+
+
+def _backend(options: dict[str, Any], jobs: Sequence[Job], sweep: Path) -> Any:
+    n_jobs, timeout_s = options.get("n_jobs"), options.get("timeout_s")
+    if _chosen(options) == "slurm":
+        from ._slurm import SlurmBackend
+
+        conf: Any = OmegaConf.to_container(options["slurm"], resolve=True, enum_to_str=True)
+        if conf["cluster"] == "local":
+            n_jobs = _n_jobs(n_jobs, jobs)
+        return SlurmBackend(conf, SharedFolder(sweep).slurm, n_jobs, timeout_s)
+    from ._processes import ProcessBackend
+
+    return ProcessBackend(_n_jobs(n_jobs, jobs), timeout_s)
+
+
+def _chosen(options: dict[str, Any]) -> Any:
+    # By name: Hydra executes config.py more than once, and each makes an enum of its own.
+    backend = options.get("backend")
+    return getattr(backend, "name", backend)
 
 
 def _submitter(launcher: OptbenchLauncher, backend: Any, sweep: Path) -> Callable[[Job], None]:
