@@ -54,6 +54,7 @@ class SharedFolder:
         self.path = path / "shared"
         self.cache = self.path / "cache.sqlite"
         self.lock = self.path / "sweep.lock"
+        self.slurm = self.path / "slurm"
 
 
 def job_folders(root: Path) -> Iterator[JobFolder]:

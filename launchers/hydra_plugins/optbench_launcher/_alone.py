@@ -43,7 +43,7 @@ def run(options: dict[str, Any], task: Task, folder: Path) -> Any:
 
 
 def _run(options: dict[str, Any], job: Job) -> Outcome:
-    backend = open_backend(options, [job])
+    backend = open_backend(options, [job], job.folder)
     arguments = (_worker.run_optbench, job.task, str(job.folder), None)
     backend.submit(job, *arguments)
     outcome = Outcome("interrupted")

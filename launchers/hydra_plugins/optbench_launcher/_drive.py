@@ -6,23 +6,46 @@ import signal
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
+
+from omegaconf import OmegaConf
+
+from optbench.results.layout import SharedFolder
 
 from ._jobs import Job, NotStartedError, Outcome
 
 
 def is_inprocess(options: Mapping[str, Any]) -> bool:
     """Whether jobs run in this very process, one after the other."""
-    # By name: Hydra executes config.py more than once, and each makes an enum of its own.
-    backend = options.get("backend")
-    return getattr(backend, "name", backend) in (None, "inprocess")
+    return _chosen(options) in (None, "inprocess")
 
 
-def open_backend(options: Mapping[str, Any], jobs: Sequence[Job]) -> Any:
-    """The backend that the options ask for, for some jobs."""
+def open_backend(options: Mapping[str, Any], jobs: Sequence[Job], sweep: Path) -> Any:
+    """The backend that the options ask for.
+
+    Args:
+        options: Of the launcher.
+        jobs: What it is to run.
+        sweep: Their sweep's folder, or the folder of the one job.
+    """
+    n_jobs, timeout_s = options.get("n_jobs"), options.get("timeout_s")
+    if _chosen(options) == "slurm":
+        from ._slurm import SlurmBackend
+
+        conf: Any = OmegaConf.to_container(options["slurm"], resolve=True, enum_to_str=True)
+        if conf["cluster"] == "local":
+            n_jobs = _n_jobs(n_jobs, jobs)
+        return SlurmBackend(conf, SharedFolder(sweep).slurm, n_jobs, timeout_s)
     from ._processes import ProcessBackend
 
-    return ProcessBackend(_n_jobs(options.get("n_jobs"), jobs), options.get("timeout_s"))
+    return ProcessBackend(_n_jobs(n_jobs, jobs), timeout_s)
+
+
+def _chosen(options: Mapping[str, Any]) -> Any:
+    # By name: Hydra executes config.py more than once, and each makes an enum of its own.
+    backend = options.get("backend")
+    return getattr(backend, "name", backend)
 
 
 def again(job: Job, outcome: Outcome, options: Mapping[str, Any]) -> bool:

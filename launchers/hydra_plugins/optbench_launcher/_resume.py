@@ -82,7 +82,7 @@ def note_end(job: Job, outcome: Outcome) -> None:
     """Writes down the end of a job that could not do so itself: it died, or was killed."""
     folder = JobFolder(job.folder)
     status = _status(folder)
-    if outcome.state == "success" or status.get("state") in ("failed", "success", "interrupted"):
+    if outcome.state == "success" or status.get("state") in ("failed", "success", outcome.state):
         return
     error = outcome.error
     folder.create()

@@ -129,7 +129,7 @@ def _one_after_the_other(
 def _in_processes(
     launcher: OptbenchLauncher, jobs: Sequence[Job], to_do: Sequence[Job], sweep: Path
 ) -> list[JobReturn]:
-    backend = open_backend(launcher.options, to_do)
+    backend = open_backend(launcher.options, to_do, sweep)
     submit = _submitter(launcher, backend, sweep)
     for job in to_do:
         submit(job)

@@ -63,6 +63,30 @@ def run_optbench(task: Any, folder: str, sweep: str | None) -> Outcome:
     return Outcome("success", value)
 
 
+def run_on_node(warning: str, function: Any, *arguments: Any) -> tuple[Any, float]:
+    """Runs a job where Slurm has put it; what it returned, and the seconds it took.
+
+    Args:
+        warning: The signal that comes before the time limit. submitit would end or requeue the job
+            at it; here it means what SIGTERM means to the job.
+        function: One of the others here.
+        arguments: Its own.
+    """
+    began = time.monotonic()
+    greet()
+    number = getattr(signal, warning)
+    signal.signal(number, lambda *_: signal.raise_signal(signal.SIGTERM))
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        value = function(*arguments)
+    except KeyboardInterrupt:
+        value = Outcome("interrupted")
+    finally:
+        for ignored in (number, signal.SIGTERM):
+            signal.signal(ignored, signal.SIG_IGN)
+    return value, time.monotonic() - began
+
+
 def run_any(blob: bytes) -> bytes:
     """Runs the job of any other Hydra app, as Hydra runs it; function and config come by cloudpickle.
 

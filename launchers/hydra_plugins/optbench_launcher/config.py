@@ -4,7 +4,7 @@ Without ``from __future__ import annotations``: Hydra executes plugin modules ou
 where a dataclass cannot look its string annotations up.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
@@ -16,6 +16,42 @@ class Backend(Enum):
 
     processes = "processes"
     inprocess = "inprocess"
+    slurm = "slurm"
+
+
+class Cluster(Enum):
+    """What submitit hands jobs to."""
+
+    slurm = "slurm"
+    local = "local"
+
+
+@dataclass
+class SlurmConf:
+    """What each job asks the cluster for; null leaves it to the cluster's default."""
+
+    # slurm, or local: processes on this machine, to try the engine out without a cluster.
+    cluster: Cluster = Cluster.slurm
+    # Queue.
+    partition: str | None = None
+    # Who pays.
+    account: str | None = None
+    # Quality of service.
+    qos: str | None = None
+    # Cores of a job.
+    cpus_per_task: int | None = None
+    # Memory of a job, in GB (of 1024 MB).
+    mem_gb: float | None = None
+    # GPUs of a job.
+    gpus_per_node: int | None = None
+    # Any generic resource, as Slurm writes it: gpu:a100:1.
+    gres: str | None = None
+    # Shell lines before the job begins: ["module load python/3.11"]; not with cluster=local.
+    setup: list[str] | None = None
+    # Any other option of sbatch: {constraint: a100, mail-type: FAIL}; they win over all others.
+    additional_parameters: Any = None  # a typed dict could be set with +...constraint=a100 only
+    # How often a job that the cluster ended (preempted, say) is submitted again; not a retry.
+    restarts: int = 10
 
 
 @dataclass
@@ -25,10 +61,12 @@ class OptbenchLauncherConf:
     _target_: str = "hydra_plugins.optbench_launcher.launcher.OptbenchLauncher"
     # processes: each job in one of n_jobs worker processes, which no other job can harm.
     # inprocess: one after the other in this process, for pdb and for tests.
+    # slurm: each job submitted to a Slurm cluster (engine=slurm).
     backend: Backend = Backend.processes
-    # Jobs at once; null: as many as there are cores, and one where a model runs on those cores.
+    # Jobs at once; null: as many as there are cores, and one where a model runs on those cores;
+    # with Slurm all, as far as the cluster takes them.
     n_jobs: int | None = None
-    # A job that takes longer is ended, in seconds; null: none is.
+    # A job that takes longer is ended, in seconds; null: none is, on Slurm at the partition's limit.
     timeout_s: float | None = None
     # Start no further jobs after the first that failed; false runs all and fails at the end.
     fail_fast: bool = False
@@ -40,6 +78,8 @@ class OptbenchLauncherConf:
     only_failed: bool = False
     # Go on although packages or rows have changed since the jobs in the sweep's folder ran.
     resume_anyway: bool = False
+    # What the jobs ask a Slurm cluster for.
+    slurm: SlurmConf = field(default_factory=SlurmConf)
 
 
 ConfigStore.instance().store(
