@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from omegaconf import DictConfig, OmegaConf
 
@@ -26,6 +26,9 @@ from optbench.models.ledger import Ledger
 from optbench.models.recording import Recording
 from optbench.results.layout import JobFolder, SharedFolder, write_json
 from optbench.status import Status
+
+if TYPE_CHECKING:
+    from optbench.models.llamacpp import Served
 
 LOCK_WAIT_S = 5.0
 """How long a folder's former owner may take to be gone, in seconds."""
@@ -94,6 +97,7 @@ def run_task(
     path: Path,
     sweep: Path | None = None,
     *,
+    served: Served | None = None,
     signals: Sequence[int] = (signal.SIGINT, signal.SIGTERM),
 ) -> dict[str, Any]:
     """Runs a task in its folder; what it learns is in the folder's files.
@@ -105,6 +109,7 @@ def run_task(
         task: What to run.
         path: Its folder.
         sweep: Folder of the sweep, whose jobs share a cache and limits; None where it stands alone.
+        served: Embedded models that the sweep has opened already; others open in this process.
         signals: Those that end the task with its files written.
 
     Returns:
@@ -127,7 +132,7 @@ def run_task(
         status = Status(folder)
         status.write("running")
         try:
-            result = _run(task, folder, status, SharedFolder(sweep or path), signals)
+            result = _run(task, folder, status, SharedFolder(sweep or path), signals, served)
         except KeyboardInterrupt:
             status.write("interrupted")
             print(f"interrupted; what was done so far is in {folder.path}", file=sys.stderr)
@@ -154,7 +159,12 @@ def _finished(task: Task, folder: JobFolder, done: dict[str, Any]) -> dict[str, 
 
 
 def _run(
-    task: Task, folder: JobFolder, status: Status, shared: SharedFolder, signals: Sequence[int]
+    task: Task,
+    folder: JobFolder,
+    status: Status,
+    shared: SharedFolder,
+    signals: Sequence[int],
+    served: Served | None,
 ) -> dict[str, Any]:
     config = task.config
     environment.prepare(config.tracking)
@@ -182,6 +192,7 @@ def _run(
             stack,
             shared=shared,
             recording=recording,
+            served=served,
         )
         stack.enter_context(ending_well(session.runner.cancelled, signals))
         result = session.run(

@@ -11,7 +11,7 @@ import os
 import signal
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
@@ -43,7 +43,12 @@ class _Slot:
             self._pool = ProcessPoolExecutor(max_workers=1, timeout=None)
             self._pid = self._pool.submit(_worker.greet)
         self.job = job
-        self.future = self._pool.submit(work.function, *work.arguments)
+        try:
+            more = () if work.late is None else (work.late(),)
+            self.future = self._pool.submit(work.function, *work.arguments, *more)
+        except Exception as error:
+            self.future = Future()
+            self.future.set_exception(error)
         self.deadline = float("inf") if timeout_s is None else time.monotonic() + timeout_s
 
     def take(self) -> Outcome:
@@ -79,6 +84,7 @@ class _Slot:
 class _Work:
     function: Any
     arguments: tuple[Any, ...]
+    late: Callable[[], Any] | None
 
 
 class ProcessBackend:
@@ -95,9 +101,18 @@ class ProcessBackend:
         self._queue: deque[tuple[Job, _Work]] = deque()
         self._stopped_at: float | None = None
 
-    def submit(self, job: Job, function: Any, *arguments: Any) -> None:
-        """Puts a job at the end of the queue; before it begins its ``attempts`` grows."""
-        self._queue.append((job, _Work(function, arguments)))
+    def submit(
+        self, job: Job, function: Any, *arguments: Any, late: Callable[[], Any] | None = None
+    ) -> None:
+        """Puts a job at the end of the queue; before it begins its ``attempts`` grows.
+
+        Args:
+            job: What is to run.
+            function: Runs in the worker.
+            *arguments: Of the function.
+            late: Gives a last argument when the job begins; what it raises is the job's failure.
+        """
+        self._queue.append((job, _Work(function, arguments, late)))
 
     def running(self) -> list[Job]:
         """The jobs at work."""

@@ -8,6 +8,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +30,7 @@ from ._view import View
 from ._worker import run_as_hydra_does
 
 if TYPE_CHECKING:
+    from ._servers import Servers
     from .launcher import OptbenchLauncher
 
 log = logging.getLogger(__name__)
@@ -131,17 +133,19 @@ def _in_processes(
     launcher: OptbenchLauncher, jobs: Sequence[Job], to_do: Sequence[Job], sweep: Path
 ) -> list[JobReturn]:
     from ._processes import ProcessBackend
+    from ._servers import Servers
 
     options = launcher.options
     n_jobs = _n_jobs(options.get("n_jobs"), to_do)
     backend = ProcessBackend(n_jobs, options.get("timeout_s"))
-    submit = _submitter(launcher, backend, sweep)
-    for job in to_do:
-        submit(job)
     returns: dict[int, JobReturn] = {}
     failures = 0
     before = sum(job.outcome is not None and job.outcome.value is not None for job in jobs)
     view = View([job for job in to_do if job.task is not None], before=before)
+    servers = Servers(to_do, view.say)
+    submit = _submitter(launcher, backend, sweep, servers)
+    for job in to_do:
+        submit(job)
     try:
         with _ctrl_c(backend), view.shown():
             for ended in backend.results():
@@ -155,12 +159,14 @@ def _in_processes(
                     continue
                 job.outcome = outcome
                 returns[job.number] = _settle(launcher, job, outcome)
+                servers.leave(job)
                 view.ended(job, outcome)
                 failures += outcome.state == "failed"
                 if _enough(launcher, failures):
                     backend.drop_queue()
     finally:
         backend.close(kill=sys.exc_info()[0] is not None)
+        servers.close()
     _report_failures([(job, returns.get(job.number)) for job in jobs])
     if any(job.outcome is not None and job.outcome.state == "interrupted" for job in jobs):
         _say_how_to_resume(sweep)
@@ -168,12 +174,21 @@ def _in_processes(
     return [returns.get(job.number) or _returned(job, job.outcome) for job in jobs]
 
 
-def _submitter(launcher: OptbenchLauncher, backend: Any, sweep: Path) -> Callable[[Job], None]:
+def _submitter(
+    launcher: OptbenchLauncher, backend: Any, sweep: Path, servers: Servers
+) -> Callable[[Job], None]:
     from . import _worker
 
     def submit(job: Job) -> None:
         if job.task is not None:
-            backend.submit(job, _worker.run_optbench, job.task, str(job.folder), str(sweep))
+            backend.submit(
+                job,
+                _worker.run_optbench,
+                job.task,
+                str(job.folder),
+                str(sweep),
+                late=partial(servers.ready, job),
+            )
             return
         import cloudpickle
 

@@ -54,6 +54,10 @@ class View:
         with Live(console=self.console, auto_refresh=False, transient=True) as self._live:
             yield
 
+    def say(self, text: str) -> None:
+        """Prints a line, above the table where there is one."""
+        self.console.print(text, markup=False, soft_wrap=True)
+
     def look(self, running: Sequence[Job]) -> None:
         """Redraws, from time to time."""
         if self._live is None or time.monotonic() - self._looked < LOOK_EVERY_S:
@@ -67,7 +71,7 @@ class View:
         self._counts[state] = self._counts.get(state, 0) + 1
         self._ended.append((job, outcome))
         if self._shows and self._live is None:
-            self.console.print(self._line(job, outcome), markup=False, soft_wrap=True)
+            self.say(self._line(job, outcome))
 
     def _line(self, job: Job, outcome: Outcome) -> str:
         head = f"[{self._before + len(self._ended)}/{self._total}] {job.name}"

@@ -36,8 +36,15 @@ def greet() -> int:
     return os.getpid()
 
 
-def run_optbench(task: Any, folder: str, sweep: str) -> Outcome:
-    """Runs a task of optbench; everything it learns is in its folder."""
+def run_optbench(task: Any, folder: str, sweep: str, served: Any = None) -> Outcome:
+    """Runs a task of optbench; everything it learns is in its folder.
+
+    Args:
+        task: What to run.
+        folder: The job's.
+        sweep: The sweep's folder.
+        served: Embedded models that the launcher serves, and the way to them.
+    """
     from optbench.results.layout import JobFolder
     from optbench.task import run_task
 
@@ -45,7 +52,7 @@ def run_optbench(task: Any, folder: str, sweep: str) -> Outcome:
     path.create()
     with _output_to(path.log):
         try:
-            value = run_task(task, path.path, Path(sweep), signals=(signal.SIGTERM,))
+            value = run_task(task, path.path, Path(sweep), served=served, signals=(signal.SIGTERM,))
         except KeyboardInterrupt:
             return Outcome("interrupted")
         except BaseException as error:
