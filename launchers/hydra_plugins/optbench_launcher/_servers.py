@@ -32,6 +32,17 @@ def needed(task: Task | None) -> dict[Opening, str]:
     return {Opening.of(conf): conf.name for conf in confs if isinstance(conf, EmbeddedModelConf)}
 
 
+def one_at_a_time(tasks: Iterable[Task | None]) -> bool:
+    """Whether tasks would hinder each other on this machine's cores.
+
+    Those that share a server wait for it, rather than compete. But two models stall each other; and
+    what a budget in seconds buys must not depend on what else runs.
+    """
+    local = [(task, needed(task)) for task in tasks if task is not None and needed(task)]
+    timed = any(task.config.budget.seconds is not None for task, _ in local)
+    return timed or len({opening for _, openings in local for opening in openings}) > 1
+
+
 class Servers:
     """The servers of a launch; each starts before the first job that asks it, and ends after the last.
 

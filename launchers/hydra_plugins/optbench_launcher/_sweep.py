@@ -251,17 +251,11 @@ def _enough(launcher: OptbenchLauncher, failures: int) -> bool:
 def _n_jobs(asked: int | None, jobs: Sequence[Job]) -> int:
     if asked is not None:
         return max(1, min(asked, len(jobs) or 1))
-    from optbench.config.schema import EmbeddedModelConf
     from optbench.models.hardware import cores
 
-    local = any(
-        isinstance(conf, EmbeddedModelConf) and not job.task.config.replay
-        for job in jobs
-        if job.task is not None
-        for conf in (job.task.config.model, job.task.config.optimizer_model)
-    )
-    # A model on this machine's cores uses them all; two of them stall each other.
-    return 1 if local else max(1, min(cores(), len(jobs) or 1))
+    from ._servers import one_at_a_time
+
+    return 1 if one_at_a_time(job.task for job in jobs) else max(1, min(cores(), len(jobs) or 1))
 
 
 @contextmanager
