@@ -47,7 +47,7 @@ def run(cfg: DictConfig) -> dict[str, Any]:
         from optbench import plan
 
         try:
-            planned = plan.expect(task, folder, sweep)
+            planned = plan.Planner().expect(task, folder, sweep)
         finally:
             plan.leave_no_trace(folder)
         plan.show([planned], sweep_usd=cfg.budget.sweep_usd)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import shutil
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -15,8 +17,7 @@ from rich.table import Table
 from optbench import environment, preflight
 from optbench.config.optimizers import NoneConf
 from optbench.config.schema import BudgetConf, CacheMode, Config
-from optbench.data.items import Data
-from optbench.metrics.base import Metric
+from optbench.data.items import Slice
 from optbench.models.accounts import price_text
 from optbench.models.build import cache_path, fingerprint, known_answers, task_defaults
 from optbench.models.cache import SharedCache
@@ -25,6 +26,7 @@ from optbench.models.ledger import read_calls
 from optbench.models.prices import price_of
 from optbench.models.requests import Question
 from optbench.models.types import ChatRequest
+from optbench.preflight import Inputs
 from optbench.prompts import Prompt
 from optbench.results.layout import JobFolder, SharedFolder
 from optbench.task import Task
@@ -42,15 +44,16 @@ PLAIN_WIDTH = 120
 class Expected:
     """What one task is expected to take.
 
-    Replies are counted at the dataset's ``max_tokens``, so tokens and USD are upper estimates for
-    the program under test; prompts at the length of the initial one, which candidates exceed.
+    Replies are counted at the dataset's ``max_tokens``, prompts at the length of the initial one and
+    as many demonstrations as the optimizer may put into it: upper estimates for the program under
+    test, unless an optimizer writes a longer prompt.
 
     Attributes:
         state: ``done`` (nothing to do), ``begun`` or ``new``.
         calls: Of all phases and roles.
         answered: How many of them the job's ledger or the cache holds already, as far as they can be
             known in advance: all of a begun job's, else the baseline's.
-        usd: None where a price is not known.
+        usd: What is left to pay, answered calls taken as the mean; None where a price is not known.
     """
 
     dataset: str
@@ -77,73 +80,84 @@ class _Cost:
     def scaled(self, by: float) -> _Cost:
         return _Cost(self.calls * by, self.tokens_in * by, self.tokens_out * by)
 
+    def longer(self, tokens_in: float) -> _Cost:
+        """With a longer prompt."""
+        return _Cost(self.calls, self.tokens_in + self.calls * tokens_in, self.tokens_out)
 
-def expect(task: Task, folder: Path, sweep: Path | None = None) -> Expected:
-    """The expectation for one task.
+
+@dataclass(frozen=True)
+class _Total:
+    calls: int
+    tokens: int
+    usd: float | None
+
+    def expected(self, config: Config, state: str, answered: int) -> Expected:
+        left = 1 - answered / self.calls if self.calls else 0.0
+        return Expected(
+            config.dataset.name,
+            config.optimizer.name,
+            config.model.name,
+            config.seed,
+            state,
+            self.calls,
+            answered,
+            self.tokens,
+            None if self.usd is None else self.usd * left,
+        )
+
+
+class Planner:
+    """What tasks are expected to take; what they have in common is read once."""
+
+    def __init__(self) -> None:
+        self._inputs: dict[str, Inputs] = {}
+        self._rollouts: dict[str, tuple[_Cost, float]] = {}
+
+    def expect(self, task: Task, folder: Path, sweep: Path | None = None) -> Expected:
+        """The expectation for one task.
+
+        Args:
+            task: The task.
+            folder: Its folder, which need not be there.
+            sweep: Folder of its sweep, None where it stands alone.
+
+        Raises:
+            PreflightError: When the task could not run.
+        """
+        config = task.config
+        environment.prepare(config.tracking)  # before a price is looked up by litellm
+        key = json.dumps([task.plain["dataset"], config.test_mode], sort_keys=True, default=str)
+        if key not in self._inputs:
+            self._inputs[key] = preflight.read(config)
+        inputs = self._inputs[key]
+        preflight.check(config, inputs, starting=False)
+        if key not in self._rollouts:
+            self._rollouts[key] = _rollout(config, inputs)
+        cost = _task(config, inputs, *self._rollouts[key])
+        job = JobFolder(folder)
+        done = job.read_result()
+        if done is not None and done.get("identity") == task.identity:
+            return cost.expected(config, "done", cost.calls)
+        begun = _recorded(job, task)
+        answered = begun or _in_cache(config, inputs, SharedFolder(sweep or folder))
+        return cost.expected(config, "begun" if begun else "new", min(answered, cost.calls))
+
+
+def show(planned: Sequence[Expected], *, sweep_usd: float | None = None, left_out: int = 0) -> None:
+    """Prints the table and the total.
 
     Args:
-        task: The task.
-        folder: Its folder, which need not be there.
-        sweep: Folder of its sweep, None where it stands alone.
-
-    Raises:
-        PreflightError: When the task could not run.
+        planned: The tasks.
+        sweep_usd: The sweep's cap, in USD.
+        left_out: Combinations that are excluded.
     """
-    config = task.config
-    environment.prepare(config.tracking)
-    data, prompt, metrics = preflight.read(config, starting=False)
-    job = JobFolder(folder)
-    done = job.read_result()
-    finished = done is not None and done.get("identity") == task.identity
-    rollout = _rollout(config, data, prompt)
-    evaluation = rollout.scaled(len(data.validation) + len(data.test))
-    searches = not isinstance(config.optimizer, NoneConf)
-    search, own = (
-        _search(config, len(data.validation), rollout) if searches else (_Cost(0, 0, 0),) * 2
-    )
-    runs = evaluation.scaled(2 if searches else 1)
-    price = price_of(config.model)
-    own_price = price_of(config.optimizer_model or config.model)
-    usd = None
-    if price is not None and own_price is not None:
-        usd = price.of(runs.tokens_in, runs.tokens_out) + _capped(
-            price.of(search.tokens_in, search.tokens_out)
-            + own_price.of(own.tokens_in, own.tokens_out),
-            config.budget.usd,
-        )
-    calls = round(runs.calls + _capped(search.calls + own.calls, config.budget.llm_calls))
-    begun = _recorded(job, task) if not finished else 0
-    answered = (
-        calls
-        if finished
-        else begun
-        or _in_cache(
-            config, data, prompt, next(iter(metrics.values())), SharedFolder(sweep or folder)
-        )
-    )
-    tokens = runs.tokens + _capped(search.tokens + own.tokens, config.budget.tokens)
-    return Expected(
-        config.dataset.name,
-        config.optimizer.name,
-        config.model.name,
-        config.seed,
-        "done" if finished else "begun" if begun else "new",
-        calls,
-        min(answered, calls),
-        round(tokens),
-        usd,
-    )
-
-
-def show(planned: Sequence[Expected], *, sweep_usd: float | None = None) -> None:
-    """Prints the table and the total."""
     console = Console(highlight=False)
     if not console.is_terminal:
         console.width = max(console.width, PLAIN_WIDTH)
     table = Table(header_style="bold")
     for name in ("dataset", "optimizer", "model", "seed", "state"):
         table.add_column(name)
-    for name in ("calls", "answered", "tokens", "USD"):
+    for name in ("calls", "answered", "tokens", "USD to pay"):
         table.add_column(name, justify="right")
     for one in planned[:SHOWN]:
         table.add_row(
@@ -160,20 +174,23 @@ def show(planned: Sequence[Expected], *, sweep_usd: float | None = None) -> None
     console.print(table)
     if len(planned) > SHOWN:
         console.print(f"... and {len(planned) - SHOWN} more tasks")
-    to_do = [one for one in planned if one.state != "done"]
-    known = [one.usd for one in to_do if one.usd is not None]
-    missing = len(to_do) - len(known)
+    states = Counter(one.state for one in planned)
+    known = [one.usd for one in planned if one.usd is not None]
+    missing = len(planned) - len(known)
+    done = f"{states['done']} done, " if states["done"] else ""
+    begun = f"{states['begun']} begun, " if states["begun"] else ""
+    excluded = f", {left_out} excluded" if left_out else ""
     console.print(
-        f"plan: {len(to_do)} of {len(planned)} tasks to do, at most "
-        f"{sum(one.calls for one in to_do):,} calls "
-        f"({sum(one.answered for one in to_do):,} answered already), "
-        f"{sum(one.tokens for one in to_do):,} tokens, "
+        f"plan: {len(planned)} tasks ({done}{begun}{states['new']} new{excluded}), about "
+        f"{sum(one.calls for one in planned):,} calls "
+        f"({sum(one.answered for one in planned):,} answered already), "
+        f"{sum(one.tokens for one in planned):,} tokens; left to pay: about "
         f"{price_text(sum(known) if known or not missing else None, missing)}; nothing was started",
         soft_wrap=True,
     )
     console.print(
         "counted: replies at dataset.max_tokens, prompts at the initial one's length (4 characters "
-        "a token), every job alone: what jobs share is paid once",
+        "a token) with all demonstrations, every job alone: what jobs share is paid once",
         soft_wrap=True,
         style="dim",
     )
@@ -196,13 +213,57 @@ def leave_no_trace(folder: Path) -> None:
         parent.rmdir()
 
 
-def _rollout(config: Config, data: Data, prompt: Prompt) -> _Cost:
-    columns = prompt.placeholders()
-    characters = fmean(
-        sum(len(message["content"]) for message in prompt.render(item.row, columns))
-        for item in data.validation
+def _rollout(config: Config, inputs: Inputs) -> tuple[_Cost, float]:
+    """One run of the initial prompt, and the tokens that one demonstration adds to it."""
+    columns = inputs.prompt.placeholders()
+    answer = {"role": "assistant", "content": config.dataset.demonstration}
+    shown = Prompt((*inputs.prompt.messages[-1:], answer))
+    rollout = _length(inputs.prompt, inputs.data.validation, columns)
+    return (
+        _Cost(1, rollout, config.dataset.max_tokens),
+        _length(shown, inputs.data.train, columns | shown.placeholders()),
     )
-    return _Cost(1, characters / CHARACTERS_PER_TOKEN, config.dataset.max_tokens)
+
+
+def _length(prompt: Prompt, part: Slice, columns: set[str]) -> float:
+    """Mean length of a prompt over the items of a slice, in tokens."""
+    return (
+        fmean(
+            sum(len(message["content"]) for message in prompt.render(item.row, columns))
+            for item in part
+        )
+        / CHARACTERS_PER_TOKEN
+    )
+
+
+def _task(config: Config, inputs: Inputs, rollout: _Cost, demonstration: float) -> _Total:
+    """All phases of a task together."""
+    items = len(inputs.data.validation)
+    candidate = rollout.longer(config.optimizer.expected.demonstrations * demonstration)
+    evaluation = items + len(inputs.data.test)
+    runs = rollout.scaled(evaluation)
+    search = own = _Cost(0, 0, 0)
+    final = _Cost(0, 0, 0)
+    if not isinstance(config.optimizer, NoneConf):
+        search, own = _search(config, items, candidate)
+        final = candidate.scaled(evaluation)
+    budget = config.budget
+    return _Total(
+        round(runs.calls + final.calls + _capped(search.calls + own.calls, budget.llm_calls)),
+        round(runs.tokens + final.tokens + _capped(search.tokens + own.tokens, budget.tokens)),
+        _usd(config, (runs, final), search, own),
+    )
+
+
+def _usd(config: Config, runs: Sequence[_Cost], search: _Cost, own: _Cost) -> float | None:
+    price = price_of(config.model)
+    own_price = price_of(config.optimizer_model or config.model)
+    if price is None or own_price is None:
+        return None
+    return sum(price.of(one.tokens_in, one.tokens_out) for one in runs) + _capped(
+        price.of(search.tokens_in, search.tokens_out) + own_price.of(own.tokens_in, own.tokens_out),
+        config.budget.usd,
+    )
 
 
 def _search(config: Config, items: int, rollout: _Cost) -> tuple[_Cost, _Cost]:
@@ -239,18 +300,18 @@ def _recorded(job: JobFolder, task: Task) -> int:
     return sum(attempts[-1].answered for attempts in calls.values())
 
 
-def _in_cache(
-    config: Config, data: Data, prompt: Prompt, objective: Metric, shared: SharedFolder
-) -> int:
+def _in_cache(config: Config, inputs: Inputs, shared: SharedFolder) -> int:
     """How many of the baseline's calls the cache holds."""
-    if config.cache.mode is CacheMode.off:
+    path = cache_path(config.cache, shared)
+    if config.cache.mode is CacheMode.off or not path.exists():
         return 0
+    prompt, data = inputs.prompt, inputs.data
     columns = prompt.placeholders()
-    answers = known_answers(config, data, columns, objective)
+    answers = known_answers(config, data, columns, inputs.objective)
     mark = fingerprint(config.model, config, answers)
     defaults = task_defaults(config)
     # Only read: a plan makes no file.
-    with closing(SharedCache(cache_path(config.cache, shared), CacheMode.read)) as cache:
+    with closing(SharedCache(path, CacheMode.read)) as cache:
         return cache.count(
             Question(mark, completed(ChatRequest(prompt.render(item.row, columns)), defaults)).key(
                 config.seed, 1

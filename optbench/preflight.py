@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from itertools import combinations
 
 from optbench.config import secrets
@@ -48,48 +49,54 @@ class PreflightError(ConfigError):
         return PreflightError, (self.problems,)
 
 
-def read(config: Config, *, starting: bool = True) -> tuple[Data, Prompt, dict[str, Metric]]:
-    """What a task works with, read and checked: items, initial prompt, metrics by name.
+@dataclass(frozen=True)
+class Inputs:
+    """What a task works with, and what is wrong with it; the same for all tasks of a dataset.
 
-    Args:
-        config: The task's config.
-        starting: See :func:`check`.
+    Attributes:
+        data: Items.
+        prompt: The initial prompt.
+        metrics: By name; the first is the objective.
+        problems: Found in them.
+    """
+
+    data: Data
+    prompt: Prompt
+    metrics: dict[str, Metric]
+    problems: tuple[OptbenchError, ...]
+
+    @property
+    def objective(self) -> Metric:
+        """The metric that is optimised."""
+        return next(iter(self.metrics.values()))
+
+
+def read(config: Config) -> Inputs:
+    """Reads a task's inputs, and looks at them.
 
     Raises:
         OptbenchError: When something cannot be read.
-        PreflightError: With all the problems there are.
     """
     data = load(config.dataset, test_mode=config.test_mode)
     prompt = Prompt(tuple(initial_messages(config.dataset)))
     metrics = registry.build(config.dataset.metrics)
-    check(config, data, prompt, metrics, starting=starting)
-    return data, prompt, metrics
+    problems = (*_prompt(config, data, prompt), *_metrics(data, metrics), *_slices(data, prompt))
+    return Inputs(data, prompt, metrics, problems)
 
 
-def check(
-    config: Config,
-    data: Data,
-    prompt: Prompt,
-    metrics: Mapping[str, Metric],
-    *,
-    starting: bool = True,
-) -> None:
-    """Checks a task whose data have been read.
+def check(config: Config, inputs: Inputs, *, starting: bool = True) -> None:
+    """Checks a task.
 
     Args:
         config: The task's config.
-        data: Its items.
-        prompt: Its initial prompt.
-        metrics: By name.
+        inputs: What it works with.
         starting: False when it is only planned: models, keys and servers need not be there yet.
 
     Raises:
         PreflightError: With all the problems there are.
     """
     problems = [
-        *_prompt(config, data, prompt),
-        *_metrics(data, metrics),
-        *_slices(data, prompt),
+        *inputs.problems,
         *optimizers.check(config.optimizer),
         *_models(config, starting=starting),
         *(_tracking(config) if starting else ()),

@@ -16,6 +16,7 @@ from optbench.models.build import known_answers, open_gateway
 from optbench.models.calls import Phase
 from optbench.models.gateway import Alias
 from optbench.models.ledger import Ledger
+from optbench.models.llamacpp import Served
 from optbench.models.recording import Recording
 from optbench.optimizers import build as optimizers
 from optbench.optimizers.protocol import Outcome, Problem
@@ -45,6 +46,7 @@ class Session:
         *,
         shared: SharedFolder,
         recording: Recording | None = None,
+        served: Served | None = None,
     ) -> None:
         self._config = config
         self._data = data
@@ -59,7 +61,7 @@ class Session:
         objective = next(iter(metrics.values()))
         answers = known_answers(config, data, columns, objective)
         self.gateway = open_gateway(
-            config, ledger, answers, stack, shared=shared, recording=recording
+            config, ledger, answers, stack, shared=shared, recording=recording, served=served
         )
         self._recorder = Recorder(
             folder,

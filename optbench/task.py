@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import MISSING, DictConfig, OmegaConf
 
 from optbench import environment, preflight
 from optbench.config import Config
@@ -26,6 +26,9 @@ from optbench.models.ledger import Ledger
 from optbench.models.recording import Recording
 from optbench.results.layout import JobFolder, SharedFolder, write_json
 from optbench.status import Status
+
+if TYPE_CHECKING:
+    from optbench.models.llamacpp import Served
 
 LOCK_WAIT_S = 5.0
 """How long a folder's former owner may take to be gone, in seconds."""
@@ -54,14 +57,14 @@ class Task:
         Raises:
             ConfigError: When a value that must be given is missing.
         """
-        missing = sorted(OmegaConf.missing_keys(cfg))
-        if missing:
-            raise ConfigError("must be given", key=missing[0], mend=f"add {missing[0]}=...")
         plain = cast(dict[str, Any], OmegaConf.to_container(cfg, resolve=True, enum_to_str=True))
-        if cfg.test_mode:
-            cfg = cfg.copy()
-            cfg.budget.trials = min(cfg.budget.trials, TEST_MODE_TRIALS)
-        return cls(cast(Config, OmegaConf.to_object(cfg)), plain, identity_of(plain))
+        missing = next(_missing(plain, ""), None)
+        if missing is not None:
+            raise ConfigError("must be given", key=missing, mend=f"add {missing}=...")
+        config = cast(Config, OmegaConf.to_object(cfg))
+        if config.test_mode:
+            config.budget.trials = min(config.budget.trials, TEST_MODE_TRIALS)
+        return cls(config, plain, identity_of(plain))
 
     @property
     def title(self) -> str:
@@ -82,6 +85,18 @@ class Task:
         return uses_simulation(self.config)
 
 
+def _missing(node: Any, path: str) -> Iterator[str]:
+    """The keys without a value, as OmegaConf marks them."""
+    if node == MISSING:
+        yield path
+    elif isinstance(node, dict):
+        for key, value in node.items():
+            yield from _missing(value, f"{path}.{key}" if path else str(key))
+    elif isinstance(node, list):
+        for index, value in enumerate(node):
+            yield from _missing(value, f"{path}[{index}]")
+
+
 def _told(budget: BudgetConf) -> str:
     limits = {name: getattr(budget, name) for name in LIMITS if getattr(budget, name) is not None}
     if len(limits) > 1:
@@ -94,6 +109,7 @@ def run_task(
     path: Path,
     sweep: Path | None = None,
     *,
+    served: Served | None = None,
     signals: Sequence[int] = (signal.SIGINT, signal.SIGTERM),
 ) -> dict[str, Any]:
     """Runs a task in its folder; what it learns is in the folder's files.
@@ -105,6 +121,7 @@ def run_task(
         task: What to run.
         path: Its folder.
         sweep: Folder of the sweep, whose jobs share a cache and limits; None where it stands alone.
+        served: Embedded models that the sweep has opened already; others open in this process.
         signals: Those that end the task with its files written.
 
     Returns:
@@ -127,7 +144,7 @@ def run_task(
         status = Status(folder)
         status.write("running")
         try:
-            result = _run(task, folder, status, SharedFolder(sweep or path), signals)
+            result = _run(task, folder, status, SharedFolder(sweep or path), signals, served)
         except KeyboardInterrupt:
             status.write("interrupted")
             print(f"interrupted; what was done so far is in {folder.path}", file=sys.stderr)
@@ -154,11 +171,18 @@ def _finished(task: Task, folder: JobFolder, done: dict[str, Any]) -> dict[str, 
 
 
 def _run(
-    task: Task, folder: JobFolder, status: Status, shared: SharedFolder, signals: Sequence[int]
+    task: Task,
+    folder: JobFolder,
+    status: Status,
+    shared: SharedFolder,
+    signals: Sequence[int],
+    served: Served | None,
 ) -> dict[str, Any]:
     config = task.config
     environment.prepare(config.tracking)
-    data, prompt, metrics = preflight.read(config)
+    inputs = preflight.read(config)
+    preflight.check(config, inputs)
+    data, prompt, metrics = inputs.data, inputs.prompt, inputs.metrics
     write_json(folder.task, _described(task, data))
     # Here: it imports opik, which takes seconds that a bad config need not wait for.
     from optbench.session import Session
@@ -182,6 +206,7 @@ def _run(
             stack,
             shared=shared,
             recording=recording,
+            served=served,
         )
         stack.enter_context(ending_well(session.runner.cancelled, signals))
         result = session.run(

@@ -26,22 +26,26 @@ def task(*overrides: str) -> Task:
 def test_it_comes_true(optimizer: str, tmp_path: Path) -> None:
     """Calls within a third of what the run then makes; tokens no less than the task's own replies."""
     one = task(f"optimizer={optimizer}", "budget=trials_5", "cache=off")
-    planned = plan.expect(one, tmp_path / "job")
+    planned = plan.Planner().expect(one, tmp_path / "job")
     assert (planned.state, planned.answered) == ("new", 0)
     used = run_task(one, tmp_path / "job")["ledger"]["total"]["used"]
     assert used["calls"] * 0.7 <= planned.calls <= used["calls"] * 1.5
     assert planned.usd is not None
-    again = plan.expect(one, tmp_path / "job")
+    again = plan.Planner().expect(one, tmp_path / "job")
     assert (again.state, again.answered) == ("done", again.calls)
 
 
 def test_what_the_cache_holds_is_counted(tmp_path: Path) -> None:
     run_task(task("optimizer=none"), tmp_path / "a", tmp_path)
-    planned = plan.expect(task("optimizer=random_few_shot"), tmp_path / "b", tmp_path)
+    planned = plan.Planner().expect(task("optimizer=random_few_shot"), tmp_path / "b", tmp_path)
     assert (planned.state, planned.answered) == ("new", 16)
-    off = plan.expect(task("optimizer=random_few_shot", "cache=off"), tmp_path / "b", tmp_path)
+    off = plan.Planner().expect(
+        task("optimizer=random_few_shot", "cache=off"), tmp_path / "b", tmp_path
+    )
     assert off.answered == 0
-    other = plan.expect(task("optimizer=random_few_shot", "seed=2"), tmp_path / "b", tmp_path)
+    other = plan.Planner().expect(
+        task("optimizer=random_few_shot", "seed=2"), tmp_path / "b", tmp_path
+    )
     assert other.answered == 0  # a simulated model is another one for another seed
 
 
@@ -50,7 +54,7 @@ def test_what_the_cache_holds_is_counted(tmp_path: Path) -> None:
     [("rollouts=20", "calls", 2 * 16 + 20), ("llm_calls=20", "calls", 2 * 16 + 20)],
 )
 def test_limits_bound_it(limit: str, field: str, most: int, tmp_path: Path) -> None:
-    planned = plan.expect(
+    planned = plan.Planner().expect(
         task("optimizer=random_few_shot", "budget.trials=1000", f"budget.{limit}"), tmp_path
     )
     assert getattr(planned, field) == most
@@ -58,15 +62,15 @@ def test_limits_bound_it(limit: str, field: str, most: int, tmp_path: Path) -> N
 
 def test_an_unknown_price_is_unknown(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     unpriced = ("model=vllm", "model.price=null", "model.id=openai/nobody")
-    planned = plan.expect(task(*unpriced), tmp_path)
+    planned = plan.Planner().expect(task(*unpriced), tmp_path)
     assert planned.usd is None
-    priced = plan.expect(task(), tmp_path)
+    priced = plan.Planner().expect(task(), tmp_path)
     plan.show([planned, priced])
     said = capsys.readouterr().out
     assert "cost unknown" in said
     assert "+ unknown" in said
     with pytest.raises(PreflightError, match=r"no price is known of model 'vllm'") as caught:
-        plan.expect(task(*unpriced, "budget=usd_1"), tmp_path)
+        plan.Planner().expect(task(*unpriced, "budget=usd_1"), tmp_path)
     assert "model.price=" in str(caught.value)
 
 

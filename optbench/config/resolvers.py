@@ -17,8 +17,13 @@ def folder(*, _root_: Any) -> str:
         ``<dataset>/<optimizer>/<model>/s<seed>-<first 6 hex digits of the identity>``.
     """
     config = OmegaConf.masked_copy(_root_, [key for key in _root_ if key != "hydra"])
-    names = [str(config[group].name) for group in ("dataset", "optimizer", "model")]
-    return "/".join([*map(_safe, names), f"s{config.seed}-{identity(config)[:6]}"])
+    return folder_name(config, identity(config))
+
+
+def folder_name(config: Any, identity: str) -> str:
+    """The same of a config whose identity is known already."""
+    names = [str(config[group]["name"]) for group in ("dataset", "optimizer", "model")]
+    return "/".join([*map(_safe, names), f"s{config['seed']}-{identity[:6]}"])
 
 
 def _safe(name: str) -> str:

@@ -197,6 +197,7 @@ class ExpectedConf:
     own_calls: float = 0.0  # calls to its own model for each trial
     own_tokens_in: int = 0  # of one such call
     own_tokens_out: int = 0  # of one such call
+    demonstrations: float = 0.0  # in the prompts of the search, and in the one that it finds
 
 
 @dataclass

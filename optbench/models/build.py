@@ -25,11 +25,12 @@ from optbench.models.budget import Limits
 from optbench.models.cache import SharedCache
 from optbench.models.gateway import Alias, Gateway, Route
 from optbench.models.ledger import Ledger
+from optbench.models.llamacpp import Opening, Served
 from optbench.models.recording import Recording
 from optbench.models.retry import RetryPolicy
 from optbench.models.throttle import Rate, Throttle
 from optbench.models.types import ChatModel
-from optbench.models.weights import WEIGHTS_SHA256, default_weights
+from optbench.models.weights import WEIGHTS_SHA256
 from optbench.results.layout import SharedFolder
 
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ def open_gateway(
     *,
     shared: SharedFolder,
     recording: Recording | None = None,
+    served: Served | None = None,
 ) -> Gateway:
     """Starts the task's models and the gateway before them; ``stack`` ends them.
 
@@ -63,10 +65,11 @@ def open_gateway(
         stack: Closed at the end of the task.
         shared: Of the sweep.
         recording: Answers in the place of the models, of which none is started then.
+        served: Embedded models that another process has opened already.
     """
-    task = _started(config.model, config, answers, stack, recording)
+    task = _started(config.model, config, answers, stack, recording, served)
     own = config.optimizer_model
-    optimizer = task if own is None else _started(own, config, answers, stack, recording)
+    optimizer = task if own is None else _started(own, config, answers, stack, recording, served)
     proposing = own or config.model
     routes: dict[Alias, Route] = {
         "task": _route(
@@ -175,15 +178,18 @@ def _started(
     answers: Sequence[AnswerKey],
     stack: ExitStack,
     recording: Recording | None,
+    served: Served | None,
 ) -> ChatModel | None:
     if recording is not None:
         return None
-    model = _open(conf, config, answers)
+    model = _open(conf, config, answers, served)
     stack.callback(model.close)
     return model
 
 
-def _open(conf: ModelConf, config: Config, answers: Sequence[AnswerKey]) -> ChatModel:
+def _open(
+    conf: ModelConf, config: Config, answers: Sequence[AnswerKey], served: Served | None
+) -> ChatModel:
     # Each kind is imported when it is used: litellm alone takes seconds.
     if isinstance(conf, SimulatedModelConf):
         from optbench.models.simulated import SimulatedModel
@@ -196,10 +202,7 @@ def _open(conf: ModelConf, config: Config, answers: Sequence[AnswerKey]) -> Chat
             prompt=initial_messages(config.dataset),
         )
     if isinstance(conf, EmbeddedModelConf):
-        from optbench.models.embedded import EmbeddedModel
-
-        path = default_weights() if conf.path is None else Path(conf.path).expanduser()
-        return EmbeddedModel(path, n_parallel=conf.n_parallel, context_tokens=conf.context_tokens)
+        return _embedded(conf, served)
     if isinstance(conf, LiteLLMModelConf):
         from optbench.models.remote import RemoteModel
 
@@ -208,4 +211,18 @@ def _open(conf: ModelConf, config: Config, answers: Sequence[AnswerKey]) -> Chat
         f"model '{conf.name}' is of no known kind",
         key="model",
         mend="let its YAML begin with `defaults: [/schema/model/litellm@_here_]`",
+    )
+
+
+def _embedded(conf: EmbeddedModelConf, served: Served | None) -> ChatModel:
+    if served:
+        from optbench.models.served import ServedModel
+
+        opening = Opening.of(conf)
+        if opening in served:
+            return ServedModel(opening, served[opening])
+    from optbench.models.embedded import EmbeddedModel, weights_file
+
+    return EmbeddedModel(
+        weights_file(conf.path), n_parallel=conf.n_parallel, context_tokens=conf.context_tokens
     )

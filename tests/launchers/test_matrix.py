@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from omegaconf import OmegaConf
 from support import command
 
-from hydra_plugins.optbench_launcher._matrix import Composer
+from hydra_plugins.optbench_launcher._compose import Composer, without_hydra
 from optbench import config
 from optbench.app import conf_folder
 from optbench.config.compat import VERSION_BASE
@@ -126,6 +126,9 @@ def test_a_job_is_what_hydra_composes(jobs: list[list[str]]) -> None:
             got = composer.compose(job)
             assert OmegaConf.to_container(got) == OmegaConf.to_container(expected)
             assert OmegaConf.get_type(got) is OmegaConf.get_type(expected)
+            bare = composer.bare(job)
+            assert OmegaConf.to_container(bare) == OmegaConf.to_container(without_hydra(expected))
+            assert OmegaConf.get_type(bare) is OmegaConf.get_type(expected)
 
 
 def test_seeds_cost_no_composition() -> None:

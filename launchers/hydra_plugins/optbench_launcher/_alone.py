@@ -10,12 +10,13 @@ from typing import Any
 from optbench.task import Task, run_task
 
 from . import _resume, _worker
-from ._drive import again, ctrl_c, is_inprocess, open_backend
+from ._drive import again, ctrl_c, is_inprocess, is_on_this_machine, open_backend
 from ._jobs import Job, Outcome
+from ._view import View
 
 
 def run(options: dict[str, Any], task: Task, folder: Path) -> Any:
-    """Runs a task; what it prints goes to the screen.
+    """Runs a task; on this machine what it prints goes to the screen.
 
     Args:
         options: Of the launcher.
@@ -23,7 +24,7 @@ def run(options: dict[str, Any], task: Task, folder: Path) -> Any:
         folder: Its folder.
 
     Returns:
-        What :func:`optbench.task.run_task` returns.
+        What :func:`optbench.task.run_task` returns; of another machine the figures that are shown.
 
     Raises:
         Exception: What the task failed with, or why it did not come to its end.
@@ -31,8 +32,9 @@ def run(options: dict[str, Any], task: Task, folder: Path) -> Any:
     """
     if is_inprocess(options):
         return run_task(task, folder)
-    job = Job(0, folder.name, folder, task=task)
-    outcome = _run(options, job)
+    job = Job(0, folder.name, folder, identity=task.identity)
+    screen = is_on_this_machine(options)
+    outcome = _run(options, job, task, None if screen else folder)
     _resume.note_end(job, outcome)
     if outcome.error is not None:
         raise outcome.failure()
@@ -42,20 +44,24 @@ def run(options: dict[str, Any], task: Task, folder: Path) -> Any:
     return outcome.value
 
 
-def _run(options: dict[str, Any], job: Job) -> Outcome:
-    backend = open_backend(options, [job], job.folder)
-    arguments = (_worker.run_optbench, job.task, str(job.folder), None)
-    backend.submit(job, *arguments)
+def _run(options: dict[str, Any], job: Job, task: Task, shared: Path | None) -> Outcome:
+    work = _worker.run_optbench, task, str(job.folder), None if shared is None else str(shared)
+    backend = open_backend(options, [job], job.folder, lambda _: work)
+    backend.submit(job)
+    view = View([job] if shared else [], before=0)
     outcome = Outcome("interrupted")
     try:
-        with ctrl_c(backend):
+        with ctrl_c(backend), view.shown():
             for ended in backend.results():
+                view.look(backend.running())
                 if ended is None:
                     continue
                 outcome = ended[1]
                 if again(job, outcome, options):
-                    print(f"{outcome.error}; tried again", file=sys.stderr)
-                    backend.submit(job, *arguments)
+                    view.say(f"{outcome.error}; tried again")
+                    backend.submit(job)
+                    continue
+                view.ended(job, outcome)
     finally:
         backend.close(kill=sys.exc_info()[0] is not None)
     return outcome

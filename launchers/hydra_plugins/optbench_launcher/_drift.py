@@ -14,18 +14,23 @@ from optbench.task import Task
 from optbench.versions import versions
 
 from ._jobs import Job
+from ._prepare import Preparation
 
 log = logging.getLogger(__name__)
 
 
-def refuse(jobs: Sequence[Job]) -> None:
+def refuse(jobs: Sequence[Job], preparation: Preparation) -> None:
     """Compares what jobs that were begun or finished ran with, and what there is now.
+
+    Args:
+        jobs: Those that were.
+        preparation: Of the jobs.
 
     Raises:
         ConfigError: When packages or rows are others.
     """
     recorded = list(_recorded(jobs))
-    changed = [*_packages(recorded), *_rows(recorded)]
+    changed = [*_packages(recorded), *_rows(recorded, preparation)]
     if changed:
         raise ConfigError(
             "jobs in this folder ran with " + "; ".join(changed),
@@ -35,22 +40,25 @@ def refuse(jobs: Sequence[Job]) -> None:
         )
 
 
-def _recorded(jobs: Sequence[Job]) -> Iterator[tuple[Task, dict[str, Any]]]:
+def _recorded(jobs: Sequence[Job]) -> Iterator[tuple[Job, dict[str, Any]]]:
     for job in jobs:
         try:
             told = read_json(JobFolder(job.folder).task)
         except OptbenchError as error:
             log.warning("%s", error.what)
             continue
-        if told is not None and job.task is not None:
-            yield job.task, told
+        if told is not None and told.get("identity") == job.identity:
+            kept = {key: told.get(key) or {} for key in ("versions", "fingerprints")}
+            config = told.get("config") or {}
+            kept["rows"] = json.dumps([config.get("dataset"), config.get("test_mode")])
+            yield job, kept
 
 
-def _packages(recorded: Sequence[tuple[Task, dict[str, Any]]]) -> Iterator[str]:
+def _packages(recorded: Sequence[tuple[Job, dict[str, Any]]]) -> Iterator[str]:
     now = versions()
     changed: dict[str, set[str]] = {}
     for _, told in recorded:
-        then = told.get("versions") or {}
+        then = told["versions"]
         for package in sorted({*then, *now}):
             if then.get(package) != now.get(package):
                 changed.setdefault(package, set()).add(str(then.get(package)))
@@ -61,20 +69,20 @@ def _packages(recorded: Sequence[tuple[Task, dict[str, Any]]]) -> Iterator[str]:
         )
 
 
-def _rows(recorded: Sequence[tuple[Task, dict[str, Any]]]) -> Iterator[str]:
+def _rows(
+    recorded: Sequence[tuple[Job, dict[str, Any]]], preparation: Preparation
+) -> Iterator[str]:
     """Datasets whose rows are others now, each read once."""
     now: dict[str, dict[str, str]] = {}
     changed: dict[str, str] = {}
-    for task, told in recorded:
-        config = task.config
-        key = json.dumps([task.plain["dataset"], config.test_mode], sort_keys=True, default=str)
-        if key not in now:
-            now[key] = _fingerprints(task)
-        for name, then in (told.get("fingerprints") or {}).items():
-            if now[key].get(name, then) != then:
-                changed[f"{config.dataset.name}.{name}"] = (
-                    f"{then[:6]} then, {now[key][name][:6]} now"
-                )
+    for job, told in recorded:
+        if told["rows"] not in now:
+            now[told["rows"]] = _fingerprints(preparation.task(job))
+        for name, then in told["fingerprints"].items():
+            found = now[told["rows"]].get(name, then)
+            if found != then:
+                dataset = job.name.partition("/")[0]
+                changed[f"{dataset}.{name}"] = f"{then[:6]} then, {found[:6]} now"
     if changed:
         yield "other rows: " + ", ".join(f"{name} ({how})" for name, how in changed.items())
 

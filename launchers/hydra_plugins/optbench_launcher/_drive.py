@@ -13,7 +13,13 @@ from omegaconf import OmegaConf
 
 from optbench.results.layout import SharedFolder
 
-from ._jobs import Job, NotStartedError, Outcome
+from . import _worker
+from ._jobs import Job, NotStartedError, Outcome, Payload, portable
+
+
+def is_on_this_machine(options: Mapping[str, Any]) -> bool:
+    """Whether the workers are here, and so can ask a server of this machine."""
+    return bool(_chosen(options) == "processes")
 
 
 def is_inprocess(options: Mapping[str, Any]) -> bool:
@@ -21,14 +27,18 @@ def is_inprocess(options: Mapping[str, Any]) -> bool:
     return _chosen(options) in (None, "inprocess")
 
 
-def open_backend(options: Mapping[str, Any], jobs: Sequence[Job], sweep: Path) -> Any:
+def open_backend(
+    options: Mapping[str, Any], jobs: Sequence[Job], sweep: Path, payload: Payload
+) -> Any:
     """The backend that the options ask for.
 
     Args:
         options: Of the launcher.
         jobs: What it is to run.
         sweep: Their sweep's folder, or the folder of the one job.
+        payload: What a worker is to do for a job; what it raises is that job's failure.
     """
+    payload = _guarded(payload)
     n_jobs, timeout_s = options.get("n_jobs"), options.get("timeout_s")
     if _chosen(options) == "slurm":
         from ._slurm import SlurmBackend
@@ -36,10 +46,20 @@ def open_backend(options: Mapping[str, Any], jobs: Sequence[Job], sweep: Path) -
         conf: Any = OmegaConf.to_container(options["slurm"], resolve=True, enum_to_str=True)
         if conf["cluster"] == "local":
             n_jobs = _n_jobs(n_jobs, jobs)
-        return SlurmBackend(conf, SharedFolder(sweep).slurm, n_jobs, timeout_s)
+        return SlurmBackend(conf, SharedFolder(sweep).slurm, n_jobs, timeout_s, payload)
     from ._processes import ProcessBackend
 
-    return ProcessBackend(_n_jobs(n_jobs, jobs), timeout_s)
+    return ProcessBackend(_n_jobs(n_jobs, jobs), timeout_s, payload)
+
+
+def _guarded(payload: Payload) -> Payload:
+    def made(job: Job) -> tuple[Any, ...]:
+        try:
+            return payload(job)
+        except Exception as error:
+            return _worker.raise_, portable(error)
+
+    return made
 
 
 def _chosen(options: Mapping[str, Any]) -> Any:
@@ -68,17 +88,11 @@ def enough(options: Mapping[str, Any], failures: int) -> bool:
 def _n_jobs(asked: int | None, jobs: Sequence[Job]) -> int:
     if asked is not None:
         return max(1, min(asked, len(jobs) or 1))
-    from optbench.config.schema import EmbeddedModelConf
     from optbench.models.hardware import cores
 
-    local = any(
-        isinstance(conf, EmbeddedModelConf) and not job.task.config.replay
-        for job in jobs
-        if job.task is not None
-        for conf in (job.task.config.model, job.task.config.optimizer_model)
-    )
-    # A model on this machine's cores uses them all; two of them stall each other.
-    return 1 if local else max(1, min(cores(), len(jobs) or 1))
+    from ._servers import one_at_a_time
+
+    return 1 if one_at_a_time(jobs) else max(1, min(cores(), len(jobs) or 1))
 
 
 @contextmanager

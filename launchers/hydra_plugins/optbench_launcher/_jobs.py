@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import pickle
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from omegaconf import DictConfig
-
-from optbench.task import Task
+from optbench.models.llamacpp import Opening
 
 State = Literal["success", "failed", "interrupted", "skipped"]
 
@@ -67,24 +66,32 @@ class Outcome:
 
 @dataclass
 class Job:
-    """One job of a sweep.
+    """One job of a launch; what it is made of is made when it is needed.
 
     Attributes:
         number: Hydra's ``job.num``.
         name: What a person knows it by.
         folder: Its output folder.
-        cfg: As Hydra composed it, its own node included; empty for a task that stands alone.
-        task: The task, where the app is optbench; None for any other app.
+        words: Its overrides; none for a task that stands alone.
+        identity: Of its task; None for a job of any other app.
+        models: The embedded models that it asks, each with its short name.
+        timed: Its budget is in seconds.
         attempts: How often it was started in this launch.
     """
 
     number: int
     name: str
     folder: Path
-    cfg: DictConfig = field(default_factory=lambda: DictConfig({}), repr=False)
-    task: Task | None = None
+    words: tuple[str, ...] = ()
+    identity: str | None = None
+    models: tuple[tuple[Opening, str], ...] = ()
+    timed: bool = False
     attempts: int = 0
     outcome: Outcome | None = None
+
+
+Payload = Callable[[Job], tuple[Any, ...]]
+"""What a worker is to do for a job: a function and its arguments, as plain data."""
 
 
 def portable(error: BaseException) -> BaseException:

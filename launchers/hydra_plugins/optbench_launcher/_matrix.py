@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-import copy
 import itertools
 import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.core.utils import JobReturn, JobStatus
-from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf import DictConfig, OmegaConf
 
-from optbench.complaints import close_names, explain
+from optbench.complaints import close_names
 from optbench.errors import ConfigError, OptbenchError
+
+from ._compose import Composer
+from ._prepare import all_or_none
 
 if TYPE_CHECKING:
     from .sweeper import MatrixSweeper
@@ -24,6 +26,17 @@ log = logging.getLogger(__name__)
 
 CONTROLLER_KEYS = ("engine", "suite", "plan", "replay", "cache")
 """Chosen once for a whole launch: Hydra reads them before it knows of any job."""
+
+
+@runtime_checkable
+class Preparing(Protocol):
+    """A launcher that makes all jobs before the first starts, as ours does."""
+
+    reads_no_configs: bool
+    left_out: int
+
+    def prepare(self, job_overrides: Sequence[Sequence[str]]) -> None:
+        """Makes them."""
 
 
 class SweepFailedError(OptbenchError):
@@ -44,11 +57,13 @@ def sweep(sweeper: MatrixSweeper, arguments: Sequence[str]) -> list[Sequence[Job
     parser = OverridesParser.create(config_loader=context.config_loader)
     overrides = parser.parse_overrides([*sweeper._parse_config(), *arguments])
     _refuse_controller_axes(overrides)
-    jobs = _expanded(overrides, sweeper.exclude, sweeper.include, config)
-    composer = Composer(context.config_loader, config)
-    composed = _composed(composer, jobs)
-    # A launcher of ours takes them as they are; any other composes again.
-    launcher.prepared = composed  # type: ignore[attr-defined]
+    jobs, left_out = _expanded(overrides, sweeper.exclude, sweeper.include, config)
+    if isinstance(launcher, Preparing):
+        launcher.reads_no_configs = True
+        launcher.left_out = left_out
+        launcher.prepare(jobs)
+    else:  # any other launcher composes again
+        all_or_none(Composer(context.config_loader, config).compose, jobs)
     folder = Path(str(config.hydra.sweep.dir))
     folder.mkdir(parents=True, exist_ok=True)
     if OmegaConf.select(config, "plan") is not True:
@@ -77,8 +92,11 @@ def _expanded(
     exclude: Sequence[Mapping[str, Any]],
     include: Sequence[Mapping[str, Any]],
     master: DictConfig,
-) -> list[list[str]]:
-    """Every job as its overrides, in the order of the command line, the last axis fastest."""
+) -> tuple[list[list[str]], int]:
+    """Every job as its overrides, in the order of the command line, the last axis fastest.
+
+    With it how many combinations were left out.
+    """
     axes: dict[str, list[str]] = {}
     fixed: list[str] = []
     for override in overrides:
@@ -95,15 +113,15 @@ def _expanded(
     rows = [list(row) for row in itertools.product(*axes.values())]
     _check_keys([*exclude, *include], {key.lstrip("+") for key in axes}, master)
     kept = [row for row in rows if not any(_matches(row, one, master) for one in exclude)]
-    if len(kept) < len(rows):
-        log.info("%d of %d combinations left out by hydra.sweeper.exclude",
-                 len(rows) - len(kept), len(rows))  # fmt: skip
+    left_out = len(rows) - len(kept)
+    if left_out:
+        log.info("%d of %d combinations left out by hydra.sweeper.exclude", left_out, len(rows))
     base = [word for key in fixed for word in axes[key]]
     for row in include:
         own = [f"{key}={value}" for key, value in row.items()]
         named = set(row)
         kept.append([*(word for word in base if word.partition("=")[0] not in named), *own])
-    return kept
+    return kept, left_out
 
 
 def _check_keys(rows: Sequence[Mapping[str, Any]], axes: set[str], master: DictConfig) -> None:
@@ -132,28 +150,6 @@ def _matches(row: Sequence[str], partial: Mapping[str, Any], master: DictConfig)
     return True
 
 
-def _composed(
-    composer: Composer, jobs: Sequence[Sequence[str]]
-) -> dict[tuple[str, ...], DictConfig]:
-    done: dict[tuple[str, ...], DictConfig] = {}
-    wrong: list[str] = []
-    said: set[str] = set()
-    for job in jobs:
-        try:
-            done[tuple(job)] = composer.compose(job)
-        except Exception as error:  # Hydra's, OmegaConf's, or a resolver's
-            why = explain(error).removeprefix("error: ")
-            if why not in said:
-                said.add(why)
-                wrong.append(f"{' '.join(job)}: {why}")
-    if wrong:
-        raise ConfigError(
-            f"{len(wrong)} combinations cannot be composed, nothing was started:\n  "
-            + "\n  ".join(wrong)
-        )
-    return done
-
-
 def _raise_failures(returns: Sequence[Sequence[JobReturn]], folder: Path) -> None:
     ended = [one for batch in returns for one in batch]
     failed = [one for one in ended if one.status is JobStatus.FAILED]
@@ -165,88 +161,3 @@ def _raise_failures(returns: Sequence[Sequence[JobReturn]], folder: Path) -> Non
             mend=f"optbench retry_failed={folder} runs them again; each has its error in its "
             "status.json and job.log",
         ) from first
-
-
-class Composer:
-    """Composes jobs, each once.
-
-    Hydra takes some 70 ms for a job, most of it to read and merge files. Jobs that differ in plain
-    values only (a seed, a number) come of the same files: the first is composed, for the others the
-    values are set in a copy, which a property test holds equal to Hydra's own result.
-
-    Args:
-        loader: Hydra's config loader.
-        master: The config of the whole launch.
-    """
-
-    def __init__(self, loader: Any, master: DictConfig) -> None:
-        self._loader = loader
-        self._master = master
-        self._parser = OverridesParser.create(config_loader=loader)
-        self._known: dict[tuple[str, ...], DictConfig] = {}
-        self.full = 0
-        """How many jobs were composed by Hydra."""
-
-    def compose(self, words: Sequence[str]) -> DictConfig:
-        """The config of one job.
-
-        Raises:
-            HydraException, OmegaConfBaseException: What is wrong with its overrides.
-        """
-        values = self._plain_values(words)
-        structure = tuple(word for word in words if word not in values)
-        # Which keys are set matters as much as the files: the copy has to set them all again.
-        kind = (*structure, *(word.partition("=")[0] for word in values))
-        base = self._known.get(kind)
-        if base is None:
-            self.full += 1
-            composed: DictConfig = self._loader.load_sweep_config(self._master, list(words))
-            self._known[kind] = copy.deepcopy(composed)
-            return composed
-        cfg = copy.deepcopy(base)
-        try:
-            for override in self._parser.parse_overrides(list(values)):
-                OmegaConf.update(cfg, override.key_or_group, override.value(), merge=True)
-        except Exception:  # a value that does not fit: Hydra says so in its own words
-            self.full += 1
-            refused: DictConfig = self._loader.load_sweep_config(self._master, list(words))
-            return refused
-        with open_dict(cfg):
-            recorded = list(base.hydra.overrides.task)
-            given = {word.partition("=")[0]: word for word in values}
-            cfg.hydra.overrides.task = [given.get(w.partition("=")[0], w) for w in recorded]
-            # Hydra 1.4 computes it where it is read.
-            if not OmegaConf.is_interpolation(cfg.hydra.job, "override_dirname"):
-                cfg.hydra.job.override_dirname = self._dirname(cfg)
-        return cfg
-
-    def _plain_values(self, words: Sequence[str]) -> list[str]:
-        """The overrides that set one value and choose no file."""
-        keys = [word.partition("=")[0] for word in words]
-        choices = self._master.hydra.runtime.choices
-        return [
-            word
-            for word, key in zip(words, keys, strict=True)
-            if key.replace(".", "").replace("_", "").isalnum()
-            and not key.startswith("hydra.")
-            and key not in choices
-            and not any(_related(key, other) for other in keys if other is not key)
-        ]
-
-    def _dirname(self, cfg: DictConfig) -> str:
-        from hydra._internal.config_loader_impl import get_overrides_dirname
-
-        form = cfg.hydra.job.config.override_dirname
-        dirname: str = get_overrides_dirname(
-            overrides=self._parser.parse_overrides(list(cfg.hydra.overrides.task)),
-            kv_sep=form.kv_sep,
-            item_sep=form.item_sep,
-            exclude_keys=form.exclude_keys,
-        )
-        return dirname
-
-
-def _related(one: str, other: str) -> bool:
-    """Whether one key is the other, or lies within it: then their order matters."""
-    one, other = (key.lstrip("+~").partition("@")[0] for key in (one, other))
-    return one == other or one.startswith(f"{other}.") or other.startswith(f"{one}.")

@@ -14,13 +14,20 @@ from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass
 from typing import Any
 
 from joblib.externals.loky import ProcessPoolExecutor
 
 from . import _worker
-from ._jobs import Job, JobTimeoutError, NotStartedError, Outcome, WorkerDiedError, portable
+from ._jobs import (
+    Job,
+    JobTimeoutError,
+    NotStartedError,
+    Outcome,
+    Payload,
+    WorkerDiedError,
+    portable,
+)
 
 POLL_S = 0.2
 """Seconds between two looks at deadlines, and between two redraws."""
@@ -38,12 +45,12 @@ class _Slot:
         self.job: Job | None = None
         self.deadline = float("inf")
 
-    def start(self, job: Job, work: _Work, timeout_s: float | None) -> None:
+    def start(self, job: Job, work: tuple[Any, ...], timeout_s: float | None) -> None:
         if self._pool is None:
             self._pool = ProcessPoolExecutor(max_workers=1, timeout=None)
             self._pid = self._pool.submit(_worker.greet)
         self.job = job
-        self.future = self._pool.submit(work.function, *work.arguments)
+        self.future = self._pool.submit(*work)
         self.deadline = float("inf") if timeout_s is None else time.monotonic() + timeout_s
 
     def take(self) -> Outcome:
@@ -75,29 +82,25 @@ class _Slot:
         self._pool = self._pid = None
 
 
-@dataclass(frozen=True)
-class _Work:
-    function: Any
-    arguments: tuple[Any, ...]
-
-
 class ProcessBackend:
     """Runs what is submitted in ``n_jobs`` processes, in the order of submission.
 
     Args:
         n_jobs: Jobs at once.
         timeout_s: A job that takes longer is killed, in seconds; None: none is.
+        payload: What a worker is to do for a job, asked when the job begins.
     """
 
-    def __init__(self, n_jobs: int, timeout_s: float | None) -> None:
+    def __init__(self, n_jobs: int, timeout_s: float | None, payload: Payload) -> None:
         self._timeout_s = timeout_s
+        self._payload = payload
         self._slots = [_Slot() for _ in range(n_jobs)]
-        self._queue: deque[tuple[Job, _Work]] = deque()
+        self._queue: deque[Job] = deque()
         self._stopped_at: float | None = None
 
-    def submit(self, job: Job, function: Any, *arguments: Any) -> None:
+    def submit(self, job: Job) -> None:
         """Puts a job at the end of the queue; before it begins its ``attempts`` grows."""
-        self._queue.append((job, _Work(function, arguments)))
+        self._queue.append(job)
 
     def running(self) -> list[Job]:
         """The jobs at work."""
@@ -133,8 +136,8 @@ class ProcessBackend:
                     slot.future = slot.job = None
                     yield job, self._late()
             while self._stopped_at is not None and self._queue:
-                job, _ = self._queue.popleft()
-                yield job, Outcome("failed", error=NotStartedError("not started"))
+                left = Outcome("failed", error=NotStartedError("not started"))
+                yield self._queue.popleft(), left
             yield None
 
     def close(self, *, kill: bool = False) -> None:
@@ -145,9 +148,9 @@ class ProcessBackend:
     def _fill(self) -> None:
         for slot in self._slots:
             if self._queue and slot.future is None and self._stopped_at is None:
-                job, work = self._queue.popleft()
+                job = self._queue.popleft()
                 job.attempts += 1
-                slot.start(job, work, self._timeout_s)
+                slot.start(job, self._payload(job), self._timeout_s)
 
     def _late(self) -> Outcome:
         if self._stopped_at is not None:

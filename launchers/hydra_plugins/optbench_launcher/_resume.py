@@ -10,10 +10,12 @@ from typing import Any
 
 from optbench.errors import OptbenchError
 from optbench.locks import alone
+from optbench.results.brief import brief
 from optbench.results.layout import JobFolder, SharedFolder, read_json, write_json
 
 from . import _drift
 from ._jobs import Job, Outcome
+from ._prepare import Preparation
 
 log = logging.getLogger(__name__)
 
@@ -31,11 +33,14 @@ def locked(sweep: Path) -> Iterator[None]:
         yield
 
 
-def to_do(jobs: Sequence[Job], *, only_failed: bool, anyway: bool) -> list[Job]:
+def to_do(
+    jobs: Sequence[Job], preparation: Preparation, *, only_failed: bool, anyway: bool
+) -> list[Job]:
     """The jobs that have to run; every other one gets its outcome here.
 
     Args:
         jobs: All of the launch.
+        preparation: Of the jobs.
         only_failed: Leave out those that were never begun or are unfinished, too.
         anyway: Go on although packages or data have changed.
 
@@ -46,10 +51,10 @@ def to_do(jobs: Sequence[Job], *, only_failed: bool, anyway: bool) -> list[Job]:
     left: list[Job] = []
     begun: list[Job] = []
     for job in jobs:
-        if job.task is None:
+        if job.identity is None:
             left.append(job)  # of another app: nothing is known of what its files mean
             continue
-        twin = first.setdefault(job.task.identity, job)
+        twin = first.setdefault(job.identity, job)
         if twin is not job:
             log.warning("#%d is the same task as #%d: dropped", job.number, twin.number)
             job.outcome = Outcome("skipped")
@@ -58,14 +63,14 @@ def to_do(jobs: Sequence[Job], *, only_failed: bool, anyway: bool) -> list[Job]:
         if folder.task.exists():
             begun.append(job)
         result = _result(folder)
-        if result is not None and result.get("identity") == job.task.identity:
-            job.outcome = Outcome("skipped", result)
+        if result is not None and result.get("identity") == job.identity:
+            job.outcome = Outcome("skipped", brief(result))
         elif only_failed and _state(folder) != "failed":
             job.outcome = Outcome("skipped")
         else:
             left.append(job)
     if begun and not anyway:
-        _drift.refuse(begun)
+        _drift.refuse(begun, preparation)
     return left
 
 

@@ -18,7 +18,7 @@ from typing import Any
 from optbench.errors import ConfigError
 
 from . import _sbatch, _worker
-from ._jobs import Job, NotStartedError, Outcome
+from ._jobs import Job, NotStartedError, Outcome, Payload
 from ._submitted import Submitted, end
 
 try:
@@ -40,14 +40,21 @@ class SlurmBackend:
         folder: For submitit's files; every node must see it.
         n_jobs: Jobs that Slurm has at once; None: all.
         timeout_s: A job that takes longer is ended, in seconds; None: at the partition's limit.
+        payload: What a node is to do for a job, asked when Slurm is to take the job.
 
     Raises:
         ConfigError: When Slurm's commands are not here.
     """
 
     def __init__(
-        self, conf: Mapping[str, Any], folder: Path, n_jobs: int | None, timeout_s: float | None
+        self,
+        conf: Mapping[str, Any],
+        folder: Path,
+        n_jobs: int | None,
+        timeout_s: float | None,
+        payload: Payload,
     ) -> None:
+        self._payload = payload
         self._local = conf["cluster"] == "local"
         if not self._local:
             _sbatch.check_commands()
@@ -56,15 +63,15 @@ class SlurmBackend:
         self._executor: submitit.Executor = kind(folder / time.strftime("%Y-%m-%d_%H-%M-%S"))
         self._executor.update_parameters(**_sbatch.parameters(conf, timeout_s))
         self._timeout_s, self._most, self._full_at = timeout_s, n_jobs or math.inf, math.inf
-        self._queue: deque[tuple[Job, tuple[Any, ...]]] = deque()
+        self._queue: deque[Job] = deque()
         self._there: deque[Submitted] = deque()
         self._restarts: dict[int, int] = defaultdict(lambda: conf["restarts"])
         self._stopped = self._interrupted = False
         self._deadline, self._ask_at = math.inf, 0.0
 
-    def submit(self, job: Job, function: Any, *arguments: Any) -> None:
+    def submit(self, job: Job) -> None:
         """Puts a job at the end of the queue; when Slurm takes it its ``attempts`` grows."""
-        self._queue.append((job, (function, *arguments)))
+        self._queue.append(job)
 
     def running(self) -> list[Job]:
         """The jobs at work; those that wait for a node are not."""
@@ -106,7 +113,7 @@ class SlurmBackend:
                 self._there.clear()
             while self._stopped and self._queue:
                 left = Outcome("failed", error=NotStartedError("not started"))
-                yield self._queue.popleft()[0], left
+                yield self._queue.popleft(), left
             yield None
 
     def close(self, *, kill: bool = False) -> None:
@@ -118,14 +125,14 @@ class SlurmBackend:
         """Gives the next job to Slurm; whether there was one, and it was taken."""
         if self._stopped or not self._queue or len(self._there) >= min(self._most, self._full_at):
             return False
-        job, work = self._queue[0]
+        job = self._queue[0]
         self._executor.update_parameters(job_name=str(job.folder.absolute()))
         # Ctrl-C reaches every process of a terminal, but neither sbatch nor a local job may get it.
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
             warning = f"SIG{submitit.JobEnvironment.USR_SIG}"
-            handle = self._executor.submit(_worker.run_on_node, warning, *work)
-            self._there.append(Submitted(job, work, handle))
+            handle = self._executor.submit(_worker.run_on_node, warning, *self._payload(job))
+            self._there.append(Submitted(job, handle))
         except RuntimeError as error:  # submitit's FailedJobError, with what sbatch said
             if not self._there:
                 raise ConfigError(f"sbatch refuses: {error}", key="hydra.launcher.slurm") from error
@@ -145,5 +152,5 @@ class SlurmBackend:
             return False
         self._restarts[one.job.number] = left - 1
         one.job.attempts -= 1
-        self.submit(one.job, *one.work)
+        self.submit(one.job)
         return True

@@ -29,13 +29,11 @@ class Submitted:
 
     Attributes:
         job: The job.
-        work: Its function and that one's arguments.
         handle: submitit's ``Job``.
         gone_at: When it was first seen to have ended without a result, by ``time.monotonic``.
     """
 
     job: Job
-    work: tuple[Any, ...]
     handle: Any
     gone_at: float | None = None
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import copy
 import logging
 import shlex
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,15 +17,15 @@ from hydra.core.utils import (
     filter_overrides,
     setup_globals,
 )
-from omegaconf import DictConfig, OmegaConf, open_dict, read_write
+from omegaconf import DictConfig, OmegaConf
 
-from optbench.config.schema import Config
-
-from . import _resume
-from ._drive import again, ctrl_c, enough, is_inprocess, open_backend
+from . import _resume, _worker
+from ._compose import Composer, without_hydra
+from ._drive import again, ctrl_c, enough, is_inprocess, is_on_this_machine, open_backend
 from ._jobs import Job, NotStartedError, Outcome
+from ._prepare import Preparation, all_or_none
+from ._servers import Servers
 from ._view import View
-from ._worker import run_as_hydra_does
 
 if TYPE_CHECKING:
     from .launcher import OptbenchLauncher
@@ -34,207 +33,215 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
+def prepare(launcher: OptbenchLauncher, job_overrides: Sequence[Sequence[str]]) -> list[Job]:
+    """Makes every job of a launch before the first starts, so that a bad one costs nothing.
+
+    Raises:
+        ConfigError: With every combination that cannot be composed.
+    """
+    preparation = _preparation(launcher)
+    numbers = iter(range(len(job_overrides)))
+    return all_or_none(lambda words: preparation.job(words, next(numbers)), job_overrides)
+
+
 def launch(
     launcher: OptbenchLauncher, job_overrides: Sequence[Sequence[str]], initial_job_idx: int
 ) -> list[JobReturn]:
-    """Composes every job before the first starts, so that a bad combination costs nothing."""
+    """Runs jobs; see :meth:`.launcher.OptbenchLauncher.launch`."""
     setup_globals()
     hydra_conf = launcher.config.hydra
     configure_log(hydra_conf.hydra_logging, hydra_conf.verbose)
     sweep = Path(str(hydra_conf.sweep.dir))
     sweep.mkdir(parents=True, exist_ok=True)
-    jobs = [
-        _compose(launcher, list(overrides), initial_job_idx + offset, sweep)
-        for offset, overrides in enumerate(job_overrides)
+    end = initial_job_idx + len(job_overrides)
+    preparation = _preparation(launcher)
+    jobs = launcher.prepared[initial_job_idx:end] or [
+        preparation.job(words, initial_job_idx + offset)
+        for offset, words in enumerate(job_overrides)
     ]
-    if any(OmegaConf.select(job.cfg, "plan") is True for job in jobs):
-        return _plan(jobs, sweep)
+    if OmegaConf.select(launcher.config, "plan") is True:
+        return _plan(launcher, preparation, jobs, sweep)
     with _resume.locked(sweep):
         to_do = _resume.to_do(
             jobs,
+            preparation,
             only_failed=bool(launcher.options.get("only_failed")),
             anyway=bool(launcher.options.get("resume_anyway")),
         )
         log.info("%d jobs in %s%s", len(jobs), sweep, _resume.counted(jobs, to_do))
+        run = _Run(launcher, preparation, sweep)
         if is_inprocess(launcher.options):
-            returns = _one_after_the_other(launcher, jobs, to_do)
-        else:
-            returns = _in_processes(launcher, jobs, to_do, sweep)
-    return returns
+            return run.one_after_the_other(jobs, to_do)
+        return run.on_backend(jobs, to_do)
 
 
-def _compose(launcher: OptbenchLauncher, overrides: list[str], number: int, sweep: Path) -> Job:
-    prepared = launcher.prepared.get(tuple(overrides))
-    cfg: DictConfig = (
-        prepared
-        if prepared is not None
-        else launcher.hydra_context.config_loader.load_sweep_config(launcher.config, overrides)
-    )
-    with open_dict(cfg):
-        cfg.hydra.job.id = f"job_{number}"
-        cfg.hydra.job.num = number
-    subdir = str(cfg.hydra.sweep.subdir)
-    job = Job(number, subdir, sweep / subdir, cfg)
-    if _is_optbench(launcher, cfg):
-        from optbench.task import Task
-
-        job.task = Task.from_config(_without_hydra(cfg))
-    return job
+def _preparation(launcher: OptbenchLauncher) -> Preparation:
+    if launcher.preparation is None:
+        setup_globals()
+        composer = Composer(launcher.hydra_context.config_loader, launcher.config)
+        sweep = Path(str(launcher.config.hydra.sweep.dir))
+        launcher.preparation = Preparation(launcher, composer, sweep)
+    made: Preparation = launcher.preparation
+    return made
 
 
-def _is_optbench(launcher: OptbenchLauncher, cfg: DictConfig) -> bool:
-    kind = OmegaConf.get_type(cfg)
-    ours = isinstance(kind, type) and issubclass(kind, Config)
-    return ours and launcher.task_function.__module__ == "optbench.app"
-
-
-def _without_hydra(cfg: DictConfig) -> DictConfig:
-    plain = copy.deepcopy(cfg)  # not a masked copy, which would lose the schema
-    with read_write(plain), open_dict(plain):
-        del plain["hydra"]
-    return plain
-
-
-def _plan(jobs: Sequence[Job], sweep: Path) -> list[JobReturn]:
+def _plan(
+    launcher: OptbenchLauncher, preparation: Preparation, jobs: Sequence[Job], sweep: Path
+) -> list[JobReturn]:
     """Says what the jobs would cost, together, and starts none."""
     from optbench import plan
 
-    tasks = [(job, job.task) for job in jobs if job.task is not None]
-    planned = [plan.expect(task, job.folder, sweep) for job, task in tasks]
-    plan.show(planned, sweep_usd=jobs[0].cfg.budget.sweep_usd)
+    own = [job for job in jobs if job.identity is not None]
+    planner = plan.Planner()
+    planned = [planner.expect(preparation.task(job), job.folder, sweep) for job in own]
+    plan.show(planned, sweep_usd=launcher.config.budget.sweep_usd, left_out=launcher.left_out)
     plan.leave_no_trace(sweep)
     return [
-        _returned(job, Outcome("success", vars(one)))
-        for (job, _), one in zip(tasks, planned, strict=True)
+        JobReturn(status=JobStatus.COMPLETED, overrides=list(job.words), _return_value=vars(one))
+        for job, one in zip(own, planned, strict=True)
     ]
 
 
-def _one_after_the_other(
-    launcher: OptbenchLauncher, jobs: Sequence[Job], to_do: Sequence[Job]
-) -> list[JobReturn]:
-    """All of it in this process: a breakpoint works, and a crash takes the sweep with it."""
-    returns: dict[int, JobReturn] = {}
-    failures = 0
-    for job in to_do:
-        if enough(launcher.options, failures):
-            job.outcome = Outcome("failed", error=NotStartedError("not started"))
-            continue
-        _announce(job)
-        returns[job.number] = done = _run_here(launcher, job, launcher.task_function)
-        failures += done.status is JobStatus.FAILED
-    _report_failures([(job, returns.get(job.number)) for job in jobs])
-    return [returns.get(job.number) or _returned(job, job.outcome) for job in jobs]
+class _Run:
+    """The jobs of one launch at work.
 
+    Args:
+        launcher: Hydra's view of the launch.
+        preparation: Of its jobs.
+        sweep: The sweep's folder.
+    """
 
-def _in_processes(
-    launcher: OptbenchLauncher, jobs: Sequence[Job], to_do: Sequence[Job], sweep: Path
-) -> list[JobReturn]:
-    backend = open_backend(launcher.options, to_do, sweep)
-    submit = _submitter(launcher, backend, sweep)
-    for job in to_do:
-        submit(job)
-    returns: dict[int, JobReturn] = {}
-    failures = 0
-    before = sum(job.outcome is not None and job.outcome.value is not None for job in jobs)
-    view = View([job for job in to_do if job.task is not None], before=before)
-    try:
-        with ctrl_c(backend), view.shown():
-            for ended in backend.results():
-                view.look(backend.running())
-                if ended is None:
-                    continue
-                job, outcome = ended
-                if again(job, outcome, launcher.options):
-                    log.warning("%s: %s; tried again", job.name, outcome.error)
-                    submit(job)
-                    continue
-                job.outcome = outcome
-                returns[job.number] = _settle(launcher, job, outcome)
-                view.ended(job, outcome)
-                failures += outcome.state == "failed"
-                if enough(launcher.options, failures):
-                    backend.drop_queue()
-    finally:
-        backend.close(kill=sys.exc_info()[0] is not None)
-    _report_failures([(job, returns.get(job.number)) for job in jobs])
-    if any(job.outcome is not None and job.outcome.state == "interrupted" for job in jobs):
-        _say_how_to_resume(sweep)
-        raise KeyboardInterrupt
-    return [returns.get(job.number) or _returned(job, job.outcome) for job in jobs]
+    def __init__(self, launcher: OptbenchLauncher, preparation: Preparation, sweep: Path) -> None:
+        self._launcher = launcher
+        self._preparation = preparation
+        self._sweep = sweep
+        self._returns: dict[int, JobReturn] = {}
+        self._failures = 0
 
+    def one_after_the_other(self, jobs: Sequence[Job], to_do: Sequence[Job]) -> list[JobReturn]:
+        """All of it in this process: a breakpoint works, and a crash takes the sweep with it."""
+        for job in to_do:
+            if enough(self._launcher.options, self._failures):
+                job.outcome = Outcome("failed", error=NotStartedError("not started"))
+                continue
+            cfg = self._preparation.config(job)
+            words = filter_overrides(cfg.hydra.overrides.task)
+            log.info("\t#%d : %s", job.number, " ".join(words))
+            self._took(job, self._here(cfg, self._launcher.task_function))
+        return self._all(jobs)
 
-def _submitter(launcher: OptbenchLauncher, backend: Any, sweep: Path) -> Callable[[Job], None]:
-    from . import _worker
+    def on_backend(self, jobs: Sequence[Job], to_do: Sequence[Job]) -> list[JobReturn]:
+        """In workers, which no other job can harm."""
+        launcher = self._launcher
+        view = View(to_do, before=sum(_done_before(job) for job in jobs))
+        here = is_on_this_machine(launcher.options)
+        servers = Servers(to_do if here else (), view.say)
+        backend = open_backend(
+            launcher.options, to_do, self._sweep, lambda job: self._payload(job, servers)
+        )
+        for job in to_do:
+            backend.submit(job)
+        try:
+            with ctrl_c(backend), view.shown():
+                for ended in backend.results():
+                    view.look(backend.running())
+                    if ended is None:
+                        continue
+                    job, outcome = ended
+                    if again(job, outcome, launcher.options):
+                        log.warning("%s: %s; tried again", job.name, outcome.error)
+                        backend.submit(job)
+                        continue
+                    self._took(job, self._settled(job, outcome))
+                    servers.leave(job)
+                    view.ended(job, outcome)
+                    if enough(launcher.options, self._failures):
+                        backend.drop_queue()
+        finally:
+            backend.close(kill=sys.exc_info()[0] is not None)
+            servers.close()
+        done = self._all(jobs)
+        if view.interrupted:
+            _say_how_to_resume(self._sweep)
+            raise KeyboardInterrupt
+        return done
 
-    def submit(job: Job) -> None:
-        if job.task is not None:
-            backend.submit(job, _worker.run_optbench, job.task, str(job.folder), str(sweep))
-            return
+    def _payload(self, job: Job, servers: Servers) -> tuple[Any, ...]:
+        if job.identity is not None:
+            task = self._preparation.task(job)
+            folders = str(job.folder), str(self._sweep)
+            return _worker.run_optbench, task, *folders, servers.ready(job)
         from . import _pickling
 
-        blob = _pickling.dumps(
-            (Singleton.get_state(), launcher.hydra_context, launcher.task_function, job.cfg)
-        )
-        backend.submit(job, _worker.run_any, blob)
+        launcher = self._launcher
+        cfg = self._preparation.config(job)
+        app = (Singleton.get_state(), launcher.hydra_context, launcher.task_function, cfg)
+        return _worker.run_any, _pickling.dumps(app)
 
-    return submit
-
-
-def _settle(launcher: OptbenchLauncher, job: Job, outcome: Outcome) -> JobReturn:
-    """Turns what came back into what Hydra expects, with its files and callbacks."""
-    if job.task is None:
-        if isinstance(outcome.value, bytes):
+    def _settled(self, job: Job, outcome: Outcome) -> JobReturn:
+        """Turns what came back into what Hydra expects, with its files and callbacks."""
+        if job.identity is None and isinstance(outcome.value, bytes):
             import cloudpickle
 
             done: JobReturn = cloudpickle.loads(outcome.value)
             return done
-        return _returned(job, outcome)
-    if isinstance(outcome.error, NotStartedError):
-        return _returned(job, outcome)
-    _resume.note_end(job, outcome)
+        if job.identity is None or isinstance(outcome.error, NotStartedError):
+            return self._returned(job, outcome)
+        _resume.note_end(job, outcome)
 
-    def replay(_: DictConfig) -> Any:
-        if outcome.error is not None:
-            raise outcome.failure()
-        return outcome.value
+        def replay(_: DictConfig) -> Any:
+            if outcome.error is not None:
+                raise outcome.failure()
+            return outcome.value
 
-    replay.__module__ = launcher.task_function.__module__
-    return _run_here(launcher, job, replay)
+        replay.__module__ = self._launcher.task_function.__module__
+        return self._here(self._preparation.config(job), replay)
 
+    def _here(self, cfg: DictConfig, function: Any) -> JobReturn:
+        launcher = self._launcher
+        state = Singleton.get_state()
+        try:
+            done: JobReturn = _worker.run_as_hydra_does(launcher.hydra_context, function, cfg)
+            return done
+        finally:
+            Singleton.set_state(state)
+            # The job had its own log file.
+            hydra_conf = launcher.config.hydra
+            configure_log(hydra_conf.hydra_logging, hydra_conf.verbose)
 
-def _run_here(launcher: OptbenchLauncher, job: Job, function: Any) -> JobReturn:
-    state = Singleton.get_state()
-    try:
-        done: JobReturn = run_as_hydra_does(launcher.hydra_context, function, job.cfg)
+    def _took(self, job: Job, done: JobReturn) -> None:
+        self._failures += done.status is JobStatus.FAILED
+        if self._launcher.reads_no_configs:
+            done.cfg = done.hydra_cfg = None
+        self._returns[job.number] = done
+
+    def _all(self, jobs: Sequence[Job]) -> list[JobReturn]:
+        _report_failures([(job, self._returns.get(job.number)) for job in jobs])
+        return [self._returns.get(job.number) or self._returned(job, job.outcome) for job in jobs]
+
+    def _returned(self, job: Job, outcome: Outcome | None) -> JobReturn:
+        """A return without a run: for jobs that were done before, or never begun."""
+        failed = outcome is not None and outcome.error is not None
+        value = None if outcome is None else outcome.error if failed else outcome.value
+        done = JobReturn(
+            overrides=list(job.words),
+            working_dir=str(job.folder),
+            status=JobStatus.FAILED if failed else JobStatus.COMPLETED,
+            _return_value=value,
+        )
+        if not self._launcher.reads_no_configs:
+            done.hydra_cfg = self._preparation.config(job)
+            done.cfg = without_hydra(done.hydra_cfg)
+            done.task_name = str(done.hydra_cfg.hydra.job.name)
         return done
-    finally:
-        Singleton.set_state(state)
-        # The job had its own log file.
-        hydra_conf = launcher.config.hydra
-        configure_log(hydra_conf.hydra_logging, hydra_conf.verbose)
+
+
+def _done_before(job: Job) -> bool:
+    return job.outcome is not None and job.outcome.value is not None
 
 
 def _say_how_to_resume(sweep: Path) -> None:
     print(f"interrupted; to go on: optbench -m resume={shlex.quote(str(sweep))}", file=sys.stderr)
-
-
-def _returned(job: Job, outcome: Outcome | None) -> JobReturn:
-    """A return without a run: for jobs that were done before, or never begun."""
-    failed = outcome is not None and outcome.error is not None
-    value = None if outcome is None else outcome.error if failed else outcome.value
-    return JobReturn(
-        overrides=list(job.cfg.hydra.overrides.task),
-        cfg=_without_hydra(job.cfg),
-        hydra_cfg=job.cfg,
-        working_dir=str(job.folder),
-        task_name=str(job.cfg.hydra.job.name),
-        status=JobStatus.FAILED if failed else JobStatus.COMPLETED,
-        _return_value=value,
-    )
-
-
-def _announce(job: Job) -> None:
-    log.info("\t#%d : %s", job.number, " ".join(filter_overrides(job.cfg.hydra.overrides.task)))
 
 
 def _report_failures(ended: Sequence[tuple[Job, JobReturn | None]]) -> None:

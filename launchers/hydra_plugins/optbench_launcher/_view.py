@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -29,21 +30,25 @@ class View:
     """Follows a launch by the status files of its jobs.
 
     Args:
-        jobs: Those to do.
+        jobs: Those to do; those of other apps are not shown.
         before: How many of the launch were done before.
     """
 
     def __init__(self, jobs: Sequence[Job], *, before: int) -> None:
         self.console = Console(file=sys.stdout, highlight=False)
-        self._to_do = len(jobs)
+        ours = [job for job in jobs if job.identity is not None]
+        self.interrupted = False
+        """Whether any job was."""
+        self._to_do = len(ours)
         self._before = before
-        self._total = before + len(jobs)
-        self._ended: list[tuple[Job, Outcome]] = []
+        self._total = before + len(ours)
+        self._ended = 0
+        self._last: deque[tuple[Job, Outcome]] = deque(maxlen=ROWS)
         self._counts: dict[str, int] = {}
         self._began = time.monotonic()
         self._looked = 0.0
         self._live: Live | None = None
-        self._shows = bool(jobs)
+        self._shows = bool(ours)
 
     @contextmanager
     def shown(self) -> Iterator[None]:
@@ -53,6 +58,10 @@ class View:
             return
         with Live(console=self.console, auto_refresh=False, transient=True) as self._live:
             yield
+
+    def say(self, text: str) -> None:
+        """Prints a line, above the table where there is one."""
+        self.console.print(text, markup=False, soft_wrap=True)
 
     def look(self, running: Sequence[Job]) -> None:
         """Redraws, from time to time."""
@@ -65,12 +74,14 @@ class View:
         """One more job has ended."""
         state = "not started" if isinstance(outcome.error, NotStartedError) else outcome.state
         self._counts[state] = self._counts.get(state, 0) + 1
-        self._ended.append((job, outcome))
+        self._ended += 1
+        self._last.append((job, outcome))
+        self.interrupted = self.interrupted or state == "interrupted"
         if self._shows and self._live is None:
-            self.console.print(self._line(job, outcome), markup=False, soft_wrap=True)
+            self.say(self._line(job, outcome))
 
     def _line(self, job: Job, outcome: Outcome) -> str:
-        head = f"[{self._before + len(self._ended)}/{self._total}] {job.name}"
+        head = f"[{self._before + self._ended}/{self._total}] {job.name}"
         if outcome.error is not None:
             first = (str(outcome.error).strip().splitlines() or [type(outcome.error).__name__])[0]
             return f"{head}: {outcome.state}, {first}; {self._summary()}"
@@ -79,9 +90,9 @@ class View:
     def _summary(self) -> str:
         parts = [f"{count} {state}" for state, count in self._counts.items()]
         parts += [f"{self._before} done before"] if self._before else []
-        left = self._to_do - len(self._ended)
+        left = self._to_do - self._ended
         if self._ended and left:
-            seconds = (time.monotonic() - self._began) / len(self._ended) * left
+            seconds = (time.monotonic() - self._began) / self._ended * left
             parts.append(f"about {_duration(seconds)} left")
         return ", ".join(parts)
 
@@ -93,10 +104,10 @@ class View:
             table.add_column(name, justify="right")
         for job in running:
             table.add_row(job.name, *_progress(job))
-        for job, outcome in self._ended[-ROWS:]:
+        for job, outcome in self._last:
             style = "red" if outcome.state == "failed" else "dim"
             table.add_row(job.name, outcome.state, _scores(outcome).strip(" ,"), style=style)
-        head = f"{len(self._ended) + self._before} of {self._total} jobs ended; {self._summary()}"
+        head = f"{self._ended + self._before} of {self._total} jobs ended; {self._summary()}"
         return Group(table, Text(head))
 
 
@@ -122,15 +133,13 @@ def _progress(job: Job) -> list[str]:
 
 
 def _scores(outcome: Outcome) -> str:
-    value: Any = outcome.value
-    if not isinstance(value, dict) or "scores" not in value:
+    told: Any = outcome.value
+    if not isinstance(told, dict) or "objective" not in told:
         return ""
-    objective = value["objective"]
-    before, after = (value["scores"][which]["test"][objective] for which in ("initial", "final"))
-    n = value["lift"]["test"][objective]["n"]
-    label = ", SIMULATED" if value.get("simulated") else ""
+    label = ", SIMULATED" if told["simulated"] else ""
     return (
-        f", test {objective} {before:.3f} -> {after:.3f} (n={n}{label}), {value['finish_reason']}"
+        f", test {told['objective']} {told['initial']:.3f} -> {told['final']:.3f} "
+        f"(n={told['n']}{label}), {told['finish_reason']}"
     )
 
 

@@ -39,14 +39,19 @@ def greet() -> int:
     return os.getpid()
 
 
-def run_optbench(task: Any, folder: str, sweep: str | None) -> Outcome:
+def run_optbench(task: Any, folder: str, sweep: str | None, served: Any = None) -> Outcome:
     """Runs a task of optbench; everything it learns is in its folder.
 
     Args:
-        task: The task.
-        folder: Its folder.
-        sweep: Folder of its sweep; None where it stands alone, and so may use the screen.
+        task: What to run.
+        folder: The job's.
+        sweep: The sweep's folder; None for a task that stands alone, and so may use the screen.
+        served: Embedded models that the launcher serves, and the way to them.
+
+    Returns:
+        With the whole result of a task that stands alone; of a sweep's the figures that are shown.
     """
+    from optbench.results.brief import brief
     from optbench.results.layout import JobFolder
     from optbench.task import run_task
 
@@ -55,12 +60,17 @@ def run_optbench(task: Any, folder: str, sweep: str | None) -> Outcome:
     shared = None if sweep is None else Path(sweep)
     with _output_to(path.log) if shared else _log_to(path.log):
         try:
-            value = run_task(task, path.path, shared, signals=(signal.SIGTERM,))
+            value = run_task(task, path.path, shared, served=served, signals=(signal.SIGTERM,))
         except KeyboardInterrupt:
             return Outcome("interrupted")
         except BaseException as error:
             return _failed(error)
-    return Outcome("success", value)
+    return Outcome("success", brief(value) if shared else value)
+
+
+def raise_(error: BaseException) -> None:
+    """Stands for a job that could not be handed over."""
+    raise error
 
 
 def run_on_node(warning: str, function: Any, *arguments: Any) -> tuple[Any, float]:

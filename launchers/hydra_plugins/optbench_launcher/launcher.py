@@ -23,8 +23,13 @@ class OptbenchLauncher(Launcher):
 
     def __init__(self, **options: Any) -> None:
         self.options = options
-        self.prepared: dict[tuple[str, ...], DictConfig] = {}
-        """Configs by their overrides, where the sweeper has composed them already."""
+        self.preparation: Any = None
+        self.prepared: list[Any] = []
+        """The jobs of the whole launch, where the sweeper has had them made."""
+        self.left_out = 0
+        """Combinations that the sweeper leaves out; for the plan."""
+        self.reads_no_configs = False
+        """Set by a sweeper that reads no configs of the returns: thousands take much memory."""
 
     def setup(
         self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
@@ -39,6 +44,12 @@ class OptbenchLauncher(Launcher):
         from . import _alone
 
         return _alone.run(self.options, task, folder)
+
+    def prepare(self, job_overrides: Sequence[Sequence[str]]) -> None:
+        """Makes all jobs of a launch, before they come in batches; see :func:`._sweep.prepare`."""
+        from . import _sweep
+
+        self.prepared = _sweep.prepare(self, job_overrides)
 
     def launch(
         self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int

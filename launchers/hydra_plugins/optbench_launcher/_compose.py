@@ -1,0 +1,152 @@
+"""The configs of a sweep's jobs, each group of files composed once."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
+from omegaconf import DictConfig, OmegaConf, open_dict, read_write
+
+
+def without_hydra(cfg: DictConfig) -> DictConfig:
+    """A copy without Hydra's own node, with its schema."""
+    plain = copy.deepcopy(cfg)  # not a masked copy, which would lose the schema
+    with read_write(plain), open_dict(plain):
+        del plain["hydra"]
+    return plain
+
+
+@dataclass(frozen=True)
+class _Base:
+    """A composed config, from which others are made; whole, and without Hydra's node."""
+
+    whole: Callable[[], DictConfig]
+    bare: Callable[[], DictConfig]
+    recorded: tuple[str, ...]
+
+
+class Composer:
+    """Composes jobs.
+
+    Hydra takes some 70 ms for a job, most of it to read and merge files. Jobs that differ in plain
+    values only (a seed, a number) come of the same files: the first is composed, for the others the
+    values are set in a copy, which a property test holds equal to Hydra's own result.
+
+    Args:
+        loader: Hydra's config loader.
+        master: The config of the whole launch.
+    """
+
+    def __init__(self, loader: Any, master: DictConfig) -> None:
+        self._loader = loader
+        self._master = master
+        self._parser = OverridesParser.create(config_loader=loader)
+        self._parsed: dict[str, Override] = {}
+        self._known: dict[tuple[str, ...], _Base] = {}
+        self.full = 0
+        """How many jobs were composed by Hydra."""
+
+    def compose(self, words: Sequence[str]) -> DictConfig:
+        """The config of one job.
+
+        Raises:
+            HydraException, OmegaConfBaseException: What is wrong with its overrides.
+        """
+        values = self._plain_values(words)
+        base = self._base(words, values)
+        cfg = base.whole()
+        if not self._set(cfg, values):
+            return self._by_hydra(words)
+        with open_dict(cfg):
+            given = {word.partition("=")[0]: word for word in values}
+            cfg.hydra.overrides.task = [given.get(w.partition("=")[0], w) for w in base.recorded]
+            # Hydra 1.4 computes it where it is read.
+            if not OmegaConf.is_interpolation(cfg.hydra.job, "override_dirname"):
+                cfg.hydra.job.override_dirname = self._dirname(cfg)
+        return cfg
+
+    def bare(self, words: Sequence[str]) -> DictConfig:
+        """The same without Hydra's node, at a quarter of the cost.
+
+        Raises:
+            HydraException, OmegaConfBaseException: What is wrong with its overrides.
+        """
+        values = self._plain_values(words)
+        cfg = self._base(words, values).bare()
+        return cfg if self._set(cfg, values) else without_hydra(self._by_hydra(words))
+
+    def _base(self, words: Sequence[str], values: Sequence[str]) -> _Base:
+        structure = tuple(word for word in words if word not in values)
+        # Which keys are set matters as much as the files: the copy has to set them all again.
+        kind = (*structure, *(word.partition("=")[0] for word in values))
+        if kind not in self._known:
+            cfg = self._by_hydra(words)
+            self._known[kind] = _Base(
+                _copies(cfg), _copies(without_hydra(cfg)), tuple(cfg.hydra.overrides.task)
+            )
+        return self._known[kind]
+
+    def _by_hydra(self, words: Sequence[str]) -> DictConfig:
+        self.full += 1
+        composed: DictConfig = self._loader.load_sweep_config(self._master, list(words))
+        return composed
+
+    def _set(self, cfg: DictConfig, values: Sequence[str]) -> bool:
+        """Sets the values; whether they fit. Where one does not, Hydra says so in its own words."""
+        try:
+            for word in values:
+                override = self._parse(word)
+                OmegaConf.update(cfg, override.key_or_group, override.value(), merge=True)
+        except Exception:  # of the parser, of OmegaConf, or of a schema's own conversion
+            return False
+        return True
+
+    def _parse(self, word: str) -> Override:
+        if word not in self._parsed:
+            self._parsed[word] = self._parser.parse_override(word)
+        return self._parsed[word]
+
+    def _plain_values(self, words: Sequence[str]) -> list[str]:
+        """The overrides that set one value and choose no file."""
+        keys = [word.partition("=")[0] for word in words]
+        choices = self._master.hydra.runtime.choices
+        return [
+            word
+            for word, key in zip(words, keys, strict=True)
+            if key.replace(".", "").replace("_", "").isalnum()
+            and not key.startswith("hydra.")
+            and key not in choices
+            and not any(_related(key, other) for other in keys if other is not key)
+        ]
+
+    def _dirname(self, cfg: DictConfig) -> str:
+        from hydra._internal.config_loader_impl import get_overrides_dirname
+
+        form = cfg.hydra.job.config.override_dirname
+        dirname: str = get_overrides_dirname(
+            overrides=self._parser.parse_overrides(list(cfg.hydra.overrides.task)),
+            kv_sep=form.kv_sep,
+            item_sep=form.item_sep,
+            exclude_keys=form.exclude_keys,
+        )
+        return dirname
+
+
+def _copies(cfg: DictConfig) -> Callable[[], DictConfig]:
+    """What makes copies of a config; unpickling takes a third of the time of ``deepcopy``."""
+    try:
+        blob = pickle.dumps(cfg)
+    except Exception:  # values of another app's that cannot be pickled
+        return lambda: copy.deepcopy(cfg)
+    return lambda: pickle.loads(blob)
+
+
+def _related(one: str, other: str) -> bool:
+    """Whether one key is the other, or lies within it: then their order matters."""
+    one, other = (key.lstrip("+~").partition("@")[0] for key in (one, other))
+    return one == other or one.startswith(f"{other}.") or other.startswith(f"{one}.")

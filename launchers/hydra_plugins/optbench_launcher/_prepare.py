@@ -1,0 +1,120 @@
+"""From overrides to jobs, and from jobs to what they are made of, when it is needed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from omegaconf import DictConfig, OmegaConf, open_dict
+
+from optbench.complaints import explain
+from optbench.config.resolvers import folder_name
+from optbench.config.schema import Config
+from optbench.errors import ConfigError
+from optbench.task import Task
+
+from ._compose import Composer
+from ._jobs import Job
+from ._servers import needed
+
+if TYPE_CHECKING:
+    from .launcher import OptbenchLauncher
+
+T = TypeVar("T")
+_OUR_SUBDIR = "${optbench.folder:}"
+
+
+class Preparation:
+    """Makes the jobs of a launch.
+
+    A job that waits is its overrides, its folder and its identity; its config and its task are made
+    when it begins. So thousands of them take little memory.
+
+    Args:
+        launcher: Hydra's view of the launch.
+        composer: Of the launch's configs.
+        sweep: The sweep's folder.
+    """
+
+    def __init__(self, launcher: OptbenchLauncher, composer: Composer, sweep: Path) -> None:
+        self._composer = composer
+        self._sweep = sweep
+        self._is_optbench = _is_optbench(launcher.task_function, launcher.config)
+        sweep_conf: Any = OmegaConf.to_container(launcher.config.hydra.sweep, resolve=False)
+        self._our_subdir = sweep_conf["subdir"] == _OUR_SUBDIR
+        # A plan starts nothing, but it needs all the tasks at once.
+        self._kept: dict[int, Task] | None = {} if launcher.config.get("plan") is True else None
+
+    def job(self, words: Sequence[str], number: int) -> Job:
+        """A job of the launch.
+
+        Raises:
+            HydraException, OmegaConfBaseException, ConfigError: What is wrong with its overrides.
+        """
+        if not self._is_optbench:
+            name = str(self._composed(words, number).hydra.sweep.subdir)
+            return Job(number, name, self._sweep / name, tuple(words))
+        task = Task.from_config(self._composer.bare(words))
+        if self._kept is not None:
+            self._kept[number] = task
+        if self._our_subdir and not any(word.lstrip("+~").startswith("hydra.") for word in words):
+            name = folder_name(task.plain, task.identity)
+        else:
+            name = str(self._composed(words, number).hydra.sweep.subdir)
+        return Job(
+            number,
+            name,
+            self._sweep / name,
+            tuple(words),
+            identity=task.identity,
+            models=tuple(needed(task).items()),
+            timed=task.config.budget.seconds is not None,
+        )
+
+    def config(self, job: Job) -> DictConfig:
+        """All of a job's config, Hydra's node included."""
+        return self._composed(job.words, job.number)
+
+    def task(self, job: Job) -> Task:
+        """What an optbench job runs."""
+        kept = None if self._kept is None else self._kept.get(job.number)
+        return kept or Task.from_config(self._composer.bare(job.words))
+
+    def _composed(self, words: Sequence[str], number: int) -> DictConfig:
+        cfg = self._composer.compose(words)
+        with open_dict(cfg):
+            cfg.hydra.job.id = f"job_{number}"
+            cfg.hydra.job.num = number
+        return cfg
+
+
+def all_or_none(make: Callable[[Sequence[str]], T], jobs: Sequence[Sequence[str]]) -> list[T]:
+    """Something for each job, or all that is wrong with any of them.
+
+    Raises:
+        ConfigError: With every bad combination; each reason is said once.
+    """
+    made: list[T] = []
+    wrong: list[str] = []
+    said: set[str] = set()
+    for job in jobs:
+        try:
+            made.append(make(job))
+        except Exception as error:  # Hydra's, OmegaConf's, or a resolver's
+            why = explain(error).removeprefix("error: ")
+            if why not in said:
+                said.add(why)
+                wrong.append(f"{' '.join(job)}: {why}")
+    if wrong:
+        raise ConfigError(
+            f"{len(wrong)} combinations cannot be composed, nothing was started:\n  "
+            + "\n  ".join(wrong)
+        )
+    return made
+
+
+def _is_optbench(task_function: Any, config: DictConfig) -> bool:
+    kind = OmegaConf.get_type(config)
+    ours = isinstance(kind, type) and issubclass(kind, Config)
+    return ours and task_function.__module__ == "optbench.app"

@@ -1,0 +1,196 @@
+"""One server for the embedded model of a sweep: shared, secret, replaced if it dies, gone at the end."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from support import clean_environment, composed
+
+from hydra_plugins.optbench_launcher._jobs import Job
+from hydra_plugins.optbench_launcher._servers import Servers, needed, one_at_a_time
+from optbench.errors import OptbenchError
+from optbench.task import Task
+
+TOKEN = "f00d" * 16
+DRIVER = f"""
+import secrets, sys
+secrets.token_hex = lambda _: {TOKEN!r}
+from optbench.app import main
+main()
+"""
+WORDS = (
+    "-m",
+    "model=smollm2",
+    "optimizer=none",
+    "cache=off",
+    "seed=1,2",
+    *(f"dataset.slices.{name}.count=3" for name in ("train", "validation", "test")),
+    "hydra.sweep.dir=sweep",
+)
+
+
+def task(*overrides: str) -> Task:
+    return Task.from_config(composed("optimizer=none", *overrides))
+
+
+def job(*overrides: str) -> Job:
+    of = task(*overrides)
+    timed = of.config.budget.seconds is not None
+    return Job(0, "job", Path("job"), models=tuple(needed(of).items()), timed=timed)
+
+
+def test_which_servers_a_task_needs(tmp_path: Path) -> None:
+    assert needed(task("model=simulated")) == {}
+    assert list(needed(task("model=smollm2")).values()) == ["smollm2"]
+    assert len(needed(task("model=smollm2", "model@optimizer_model=smollm2"))) == 1
+    other = ("model@optimizer_model=smollm2", "optimizer_model.n_parallel=2")
+    assert len(needed(task("model=smollm2", *other))) == 2
+    assert needed(task("model=smollm2", f"replay={tmp_path}")) == {}
+
+
+def test_jobs_that_would_hinder_each_other_run_one_at_a_time() -> None:
+    assert not one_at_a_time([job("model=smollm2"), job("model=smollm2", "seed=2")])
+    assert not one_at_a_time([job("model=simulated", "budget=minutes_10")])
+    assert one_at_a_time([job("model=smollm2", "budget=minutes_10")])
+    assert one_at_a_time([job("model=smollm2"), job("model=smollm2", "model.n_parallel=2")])
+
+
+def test_a_model_that_cannot_be_opened_fails_its_job(tmp_path: Path) -> None:
+    bad = tmp_path / "bad.gguf"
+    bad.write_bytes(b"GGUF" + bytes(64))
+    one = job("model=gguf", f"model.path={bad}")
+    said: list[str] = []
+    servers = Servers([one], said.append)
+    with pytest.raises(OptbenchError, match=r"cannot load 'bad.gguf'|ended while it opened it"):
+        servers.ready(one)
+    servers.close()
+    assert said == ["serving bad once for 1 job"]
+
+
+def started(cwd: Path, *words: str) -> subprocess.Popen[str]:
+    """A sweep whose token is known."""
+    return subprocess.Popen(
+        [sys.executable, "-c", DRIVER, *WORDS, *words],
+        cwd=cwd,
+        env=clean_environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def children(parent: int) -> list[Path]:
+    """The processes that a process has started, as folders of /proc."""
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            if int(stat.read_text().rpartition(")")[2].split()[1]) == parent:
+                found.append(stat.parent)
+        except OSError:
+            continue
+    return found
+
+
+def holding_weights(parent: int) -> set[int]:
+    """Those of them that have a model in memory."""
+    found = set()
+    for folder in children(parent):
+        try:
+            if ".gguf" in (folder / "maps").read_text():
+                found.add(int(folder.name))
+        except OSError:
+            continue
+    return found
+
+
+def wait_for(condition: Callable[[], object], seconds: float = 120) -> None:
+    until = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < until
+        time.sleep(0.05)
+
+
+def asked(sweep: Path) -> bool:
+    """Whether a job has had a reply."""
+    return any(
+        (json.loads(file.read_text()).get("progress") or {}).get("calls")
+        for file in sweep.rglob("status.json")
+    )
+
+
+def gone(pid: int) -> bool:
+    try:
+        return "Z" in Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return True
+
+
+@pytest.mark.slow
+def test_one_server_for_the_sweep_and_its_token_nowhere(tmp_path: Path) -> None:
+    process = started(tmp_path, "hydra.launcher.n_jobs=2")
+    seen: set[int] = set()
+    shown = ""
+    while process.poll() is None:
+        seen |= holding_weights(process.pid)
+        for folder in children(process.pid):
+            try:
+                shown += (folder / "cmdline").read_text() + (folder / "environ").read_text()
+            except OSError:
+                continue
+        time.sleep(0.2)
+    said, _ = process.communicate()
+    assert process.returncode == 0, said
+    assert "serving smollm2 once for 2 jobs" in said
+    assert len(seen) == 1
+    assert all(gone(pid) for pid in seen)
+    assert TOKEN not in shown + said
+    files = [file for file in (tmp_path / "sweep").rglob("*") if file.is_file()]
+    assert sum(file.name == "result.json" for file in files) == 2
+    assert [file for file in files if TOKEN.encode() in file.read_bytes()] == []
+
+
+@pytest.mark.slow
+def test_the_server_ends_with_a_killed_launcher(tmp_path: Path) -> None:
+    process = started(tmp_path)
+    wait_for(lambda: holding_weights(process.pid))
+    (server,) = holding_weights(process.pid)
+    process.kill()
+    process.communicate(timeout=30)
+    wait_for(lambda: gone(server), 15)
+
+
+@pytest.mark.slow
+def test_ctrl_c_in_a_terminal_reaches_the_server_too(tmp_path: Path) -> None:
+    """It must go on, since the jobs still save; and then be gone."""
+    process = started(tmp_path, "dataset.slices.test.count=80", "hydra.launcher.n_jobs=1")
+    wait_for(lambda: asked(tmp_path / "sweep"))
+    (server,) = holding_weights(process.pid)
+    os.kill(server, signal.SIGINT)
+    process.send_signal(signal.SIGINT)
+    said, _ = process.communicate(timeout=120)
+    assert process.returncode == 130, said
+    assert "to go on: optbench -m resume=sweep" in said
+    states = [json.loads(f.read_text())["state"] for f in (tmp_path / "sweep").rglob("status.json")]
+    assert states == ["interrupted"]
+    assert gone(server)
+
+
+@pytest.mark.slow
+def test_a_server_that_dies_is_started_again(tmp_path: Path) -> None:
+    process = started(tmp_path, "hydra.launcher.n_jobs=1", "hydra.launcher.retries=1")
+    wait_for(lambda: asked(tmp_path / "sweep"))
+    (server,) = holding_weights(process.pid)
+    os.kill(server, signal.SIGKILL)
+    said, _ = process.communicate(timeout=200)
+    assert process.returncode == 0, said
+    assert "the server that the jobs of this sweep share has ended" in said
+    assert "the server of smollm2 has ended (signal 9); starting it again" in said
+    assert len(list((tmp_path / "sweep").rglob("result.json"))) == 2
