@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -27,6 +28,15 @@ from optbench.metrics.base import Metric
 from optbench.models.prices import price_of
 from optbench.optimizers import build as optimizers
 from optbench.prompts import Prompt
+
+OWN_PARAMETERS = frozenset(
+    {
+        *("model", "messages", "temperature", "max_tokens", "seed", "response_format", "n"),
+        *("stream", "num_retries", "max_retries", "drop_params"),
+    }
+)
+"""Of litellm's parameters those that a call states itself, or that the gateway relies on."""
+_NO_LIMIT = "choose a number above 0, or null: no limit"
 
 
 class PreflightError(ConfigError):
@@ -197,6 +207,7 @@ def _models(config: Config, *, starting: bool) -> Iterator[OptbenchError]:
     for key, conf in (("model", config.model), *((("optimizer_model", own),) if own else ())):
         if starting and not config.replay:  # a recording needs no model
             yield from _model(conf, key)
+        yield from _model_numbers(conf, key)
         for limit in ("usd", "sweep_usd"):
             if getattr(config.budget, limit) is not None and price_of(conf) is None:
                 yield ConfigError(
@@ -210,7 +221,7 @@ def _models(config: Config, *, starting: bool) -> Iterator[OptbenchError]:
 def _model(conf: ModelConf, key: str) -> Iterator[OptbenchError]:
     if isinstance(conf, LiteLLMModelConf):
         variable = conf.api_key_env
-        if variable and not os.environ.get(variable):
+        if variable and not os.environ.get(variable) and "api_key" not in conf.extra:
             yield ConfigError(
                 f"model '{conf.name}' needs the environment variable {variable}",
                 key=f"{key}.api_key_env",
@@ -223,7 +234,12 @@ def _model(conf: ModelConf, key: str) -> Iterator[OptbenchError]:
                     key=key,
                     mend=f"export {name}=...",
                 )
-        for found in secrets.literal(dict(conf.extra), f"{key}.extra"):
+        for name in OWN_PARAMETERS.intersection(conf.extra):
+            yield ConfigError(
+                "is set for each call", key=f"{key}.extra.{name}", mend="leave it out of extra"
+            )
+        told = {"api_base": conf.api_base, "extra": dict(conf.extra)}
+        for found in secrets.literal(told, key):
             yield secrets.literal_error(found)
     elif isinstance(conf, EmbeddedModelConf):
         from optbench.models.weights import check_available
@@ -232,8 +248,17 @@ def _model(conf: ModelConf, key: str) -> Iterator[OptbenchError]:
             check_available(conf.path)
         except OptbenchError as error:
             yield error
-    if conf.temperature < 0:
-        yield ConfigError(f"{conf.temperature} is below 0", key=f"{key}.temperature")
+
+
+def _model_numbers(conf: ModelConf, key: str) -> Iterator[OptbenchError]:
+    for name in ("temperature", "retries", "retry_for_s"):
+        value = getattr(conf, name)
+        if not 0 <= value < math.inf:  # NaN is none of it
+            yield ConfigError(f"{value} is not 0 or more", key=f"{key}.{name}")
+    for name in ("max_in_flight", "requests_per_minute"):
+        value = getattr(conf, name)
+        if value is not None and not 0 < value < math.inf:
+            yield ConfigError(f"{value} is not above 0", key=f"{key}.{name}", mend=_NO_LIMIT)
 
 
 def _tracking(config: Config) -> Iterator[OptbenchError]:
@@ -261,10 +286,8 @@ def _numbers(config: Config) -> Iterator[OptbenchError]:
     budget = config.budget
     for name in (*LIMITS[1:], "sweep_usd"):
         limit = getattr(budget, name)
-        if limit is not None and not limit > 0:  # so that NaN is refused too
-            yield ConfigError(
-                f"{limit} is not above 0", key=f"budget.{name}", mend="or null: no limit"
-            )
+        if limit is not None and not 0 < limit < math.inf:  # NaN is none of it
+            yield ConfigError(f"{limit} is not above 0", key=f"budget.{name}", mend=_NO_LIMIT)
     for key, value in (
         ("n_threads", config.n_threads),
         ("budget.trials", config.budget.trials),

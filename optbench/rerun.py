@@ -7,6 +7,7 @@ from pathlib import Path
 
 from omegaconf import OmegaConf
 
+from optbench.config.identity import BINDING_KEYS, NEUTRAL_KEYS
 from optbench.errors import ConfigError
 
 KEYS = ("replay", "resume", "retry_failed")
@@ -57,7 +58,11 @@ def complete(words: Sequence[str]) -> list[str]:
 def _chooses_a_task(word: str) -> bool:
     key = word.partition("=")[0].lstrip("+~").partition("@")[0]
     first = key.partition(".")[0].partition("/")[0]
-    return "=" in word and not word.startswith("-") and first not in _ABOUT_THE_RUN
+    neutral = first in _ABOUT_THE_RUN or (
+        # Limits may be raised and an address may change; it stays the same task.
+        key in NEUTRAL_KEYS and key.rpartition(".")[2] not in BINDING_KEYS.values()
+    )
+    return "=" in word and not word.startswith("-") and not neutral
 
 
 def _recorded(folder: Path, key: str, *, sweep: bool, whole: bool) -> list[str]:

@@ -124,15 +124,27 @@ class Runner:
             ModelCallError, OptbenchError, BudgetExhausted, Cancelled: See :meth:`rollout`.
         """
         chosen = list(items or part.items)
+        failed = threading.Event()
+
+        def one(item: Item) -> Rollout:
+            if failed.is_set():  # a thread that is free may be quicker than the cancelling
+                raise Cancelled
+            try:
+                return self.rollout(prompt, item, part.name)
+            except BaseException:
+                failed.set()
+                raise
+
         with ThreadPoolExecutor(self.n_threads, thread_name_prefix="rollout") as pool:
-            futures = [pool.submit(self.rollout, prompt, item, part.name) for item in chosen]
+            futures = [pool.submit(one, item) for item in chosen]
             try:
                 wait(futures, return_when=FIRST_EXCEPTION)
             finally:
                 pool.shutdown(wait=False, cancel_futures=True)
-        failed = next((done for done in futures if not done.cancelled() and done.exception()), None)
-        if failed is not None:
-            failed.result()
+        errors = [done.exception() for done in futures if not done.cancelled()]
+        # The one that ended it, rather than those that it ended.
+        for error in sorted(filter(None, errors), key=lambda one: isinstance(one, Cancelled)):
+            raise error
         return Evaluation(prompt, part.name, tuple(done.result() for done in futures))
 
     def objective_of(self, scores: Mapping[str, Score]) -> float:

@@ -61,10 +61,10 @@ class Task:
         missing = next(_missing(plain, ""), None)
         if missing is not None:
             raise ConfigError("must be given", key=missing, mend=f"add {missing}=...")
-        config = cast(Config, OmegaConf.to_object(cfg))
-        if config.test_mode:
-            config.budget.trials = min(config.budget.trials, TEST_MODE_TRIALS)
-        return cls(config, plain, identity_of(plain))
+        if plain["test_mode"]:
+            cfg = cfg.copy()  # here, since optimizers take their number of trials from it
+            cfg.budget.trials = min(cfg.budget.trials, TEST_MODE_TRIALS)
+        return cls(cast(Config, OmegaConf.to_object(cfg)), plain, identity_of(plain))
 
     @property
     def title(self) -> str:

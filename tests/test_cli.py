@@ -107,6 +107,13 @@ def test_finished_folder_is_not_run_again(tmp_path: Path) -> None:
         (("tracking=opik",), 2, "OPIK_API_KEY"),
         (("seed=-1",), 2, "seed"),
         (("n_threads=0",), 2, "n_threads"),
+        (("budget.usd=nan",), 2, "budget.usd"),
+        (("budget.seconds=inf",), 2, "budget.seconds"),
+        (("model.retries=-1",), 2, "model.retries"),
+        (("model.max_in_flight=0",), 2, "model.max_in_flight"),
+        (("model.requests_per_minute=0",), 2, "model.requests_per_minute"),
+        (("model=vllm", "model.id=x", "+model.extra.seed=3"), 2, "model.extra.seed"),
+        (("model=vllm", "model.id=x", "model.api_base=http://a:b@localhost"), 2, "a secret"),
     ],
 )
 def test_bad_input_is_said_in_one_breath(

@@ -30,9 +30,13 @@ def test_it_comes_true(optimizer: str, tmp_path: Path) -> None:
     assert (planned.state, planned.answered) == ("new", 0)
     used = run_task(one, tmp_path / "job")["ledger"]["total"]["used"]
     assert used["calls"] * 0.7 <= planned.calls <= used["calls"] * 1.5
+    tokens = used["tokens_in"] + used["tokens_out"]
+    print(f"{optimizer}: {planned.tokens} tokens planned, {tokens} used")
+    assert tokens * 0.7 <= planned.tokens <= tokens * 2.5
     assert planned.usd is not None
+    assert planned.usd >= used["cost_usd"] * 0.7
     again = plan.Planner().expect(one, tmp_path / "job")
-    assert (again.state, again.answered) == ("done", again.calls)
+    assert (again.state, again.answered, again.usd) == ("done", again.calls, 0.0)
 
 
 def test_what_the_cache_holds_is_counted(tmp_path: Path) -> None:
@@ -83,7 +87,7 @@ def test_it_needs_no_key_and_leaves_nothing_behind(mode: list[str], tmp_path: Pa
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     tasks = 2 if mode else 1
-    assert f"plan: {tasks} of {tasks} tasks to do" in done.stdout
+    assert f"plan: {tasks} tasks ({tasks} new), about" in done.stdout
     assert "stops all jobs at $5.00" in done.stdout
     assert list(tmp_path.iterdir()) == []
 
@@ -94,5 +98,5 @@ def test_a_sweep_that_is_there_is_left_as_it_is(tmp_path: Path) -> None:
     (result,) = (tmp_path / "sweep").rglob("result.json")
     before = json.loads(result.read_text())
     done = command(*words, "seed=1,2", "plan=true", cwd=tmp_path)
-    assert "plan: 1 of 2 tasks to do" in done.stdout
+    assert "plan: 2 tasks (1 done, 1 new), about" in done.stdout
     assert json.loads(result.read_text()) == before

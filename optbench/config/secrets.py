@@ -19,9 +19,11 @@ _SECRET_VARIABLE = re.compile(
     r"(^|_)(API_?KEY|KEY|TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIALS?|AUTH)(_|$)", re.IGNORECASE
 )
 _SECRET_KEY = re.compile(
-    r"(^|[._])(api_?key|secret|password|passwd|credentials?|(access|auth|bearer)_?token)$",
+    r"(^|[._-])(api_?key|secret|password|passwd|credentials?|authorization|"
+    r"((x|access|auth|bearer)[_-]?)token)$",
     re.IGNORECASE,
 )
+_LOGIN_IN_URL = re.compile(r"://[^/@\s]*:[^/@\s]+@")
 _REFERENCE = re.compile(r"\$\{oc\.env:([A-Za-z_][A-Za-z0-9_]*)\}")
 _NO_DEFAULT = "_NO_DEFAULT_"
 
@@ -89,7 +91,11 @@ def literal(value: Any, path: str) -> Iterator[str]:
     if isinstance(value, dict):
         for key, one in value.items():
             yield from literal(one, f"{path}.{key}")
-    elif isinstance(value, str) and value and _SECRET_KEY.search(path) and "${" not in value:
+    elif (
+        isinstance(value, str)
+        and "${" not in value
+        and (_LOGIN_IN_URL.search(value) or (value and _SECRET_KEY.search(path)))
+    ):
         yield path
 
 

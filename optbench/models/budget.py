@@ -65,6 +65,17 @@ class Meter:
         with self._lock:
             self._began = min(self._began, self._clock() - at_s)
 
+    def time_left(self) -> float:
+        """Seconds until the phase's limit; infinite without one."""
+        limit = self.limits.seconds
+        return float("inf") if limit is None else limit - self.elapsed()
+
+    def out_of_time(self) -> BudgetExhausted:
+        """What is raised where the limit is reached while nothing is in flight."""
+        with self._lock:
+            self.exhausted = self.exhausted or "seconds"
+            return BudgetExhausted(self.exhausted)
+
     def begin_rollout(self) -> None:
         """Asks for one rollout.
 

@@ -174,8 +174,11 @@ def check(path: Path) -> None:
     Raises:
         ConfigError: When it is no cache of optbench.
     """
-    with path.open("rb") as file:
-        header = file.read(100)
+    try:
+        with path.open("rb") as file:
+            header = file.read(100)
+    except OSError as error:
+        raise _refused(path, f"cannot be read ({error.strerror})") from error
     if len(header) < 100 or not header.startswith(_HEADER):
         raise _refused(path, "is no SQLite file")
     application, version = (int.from_bytes(header[start : start + 4], "big") for start in (68, 60))

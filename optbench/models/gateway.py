@@ -144,13 +144,17 @@ class Gateway:
         return call.to_reply()
 
     def wait(self, seconds: float) -> None:
-        """Pauses.
+        """Pauses: a call that waits is not in flight, so the phase's time ends it.
 
         Raises:
             Cancelled: When the task is being ended.
+            BudgetExhausted: When the optimise phase has no time left.
         """
-        if seconds > 0 and self.cancelled.wait(seconds):
+        left = self.meter.time_left() if self.phase == "optimise" else float("inf")
+        if seconds > 0 and self.cancelled.wait(min(seconds, max(left, 0.0))):
             raise Cancelled
+        if left < seconds:
+            raise self.meter.out_of_time()
 
     def _raise_if_over(self) -> None:
         if self.fatal is not None:
@@ -210,7 +214,7 @@ class Gateway:
                 with attempt:
                     return self._attempt(asked, attempt.retry_state.attempt_number)
         except ModelCallError as error:
-            if error.kind == "auth":  # nothing else that this task asks can work
+            if error.kind in ("auth", "quota"):  # nothing else that this task asks can work
                 raise Fatal(error) from error
             self._gave_up[digest] = (time.monotonic(), error)
             raise

@@ -24,6 +24,7 @@ _LITELLM_ERRORS: dict[FailureKind, Callable[..., Exception]] = {
     "rate_limit": litellm.RateLimitError,
     "timeout": litellm.Timeout,
     "auth": litellm.AuthenticationError,
+    "quota": litellm.AuthenticationError,
     "bad_request": litellm.BadRequestError,
     "connection": litellm.APIConnectionError,
     "server": litellm.InternalServerError,

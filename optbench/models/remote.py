@@ -13,6 +13,7 @@ from optbench.config import secrets
 from optbench.config.schema import LiteLLMModelConf
 from optbench.models.types import ChatReply, ChatRequest, FailureKind, ModelCallError
 
+litellm.suppress_debug_info = True  # its appeals for feedback, printed at each failed call
 _KINDS: tuple[tuple[type[Exception], FailureKind], ...] = (
     (litellm.RateLimitError, "rate_limit"),
     (litellm.Timeout, "timeout"),
@@ -78,11 +79,16 @@ class RemoteModel:
         kind: FailureKind = next(
             (known for cls, known in _KINDS if isinstance(error, cls)), "server"
         )
+        if kind == "rate_limit" and "insufficient_quota" in str(getattr(error, "body", "")):
+            kind = "quota"  # OpenAI's 429 that no pause mends
         said = (str(error).strip().splitlines() or [type(error).__name__])[0]
         for name in self._secrets:
             if secret := os.environ.get(name):
                 said = said.replace(secret, "***")
-        mend = f"check {self._conf.api_key_env}" if kind == "auth" else None
+        mend = {
+            "auth": f"check {self._conf.api_key_env}",
+            "quota": "add credit to the account, or choose another model",
+        }.get(kind)
         return ModelCallError(
             f"{self._conf.id}: {said}",
             kind=kind,
@@ -113,6 +119,8 @@ class RemoteModel:
                 usage.completion_tokens or 0
             ) * price.output_per_million
             return float(spent / 1e6)
+        if listed_price(self._conf.id) is None:
+            return None  # litellm would go by the name that the server gives itself
         try:
             return float(litellm.completion_cost(response, model=self._conf.id))
         except Exception:  # litellm raises a bare Exception for a model it does not know

@@ -102,9 +102,9 @@ class Throttle:
             return
         raise Fatal(
             OptbenchError(
-                f"the jobs of this sweep have paid {spent:.4f} USD, of {self._sweep_usd:g} allowed",
+                f"the jobs of this sweep have paid {spent:.6g} USD, of {self._sweep_usd:g} allowed",
                 key="budget.sweep_usd",
-                mend="raise it and start again in the same folder: what was paid is not paid again",
+                mend="go on with budget.sweep_usd=<more>: what was paid is not paid again",
             )
         )
 

@@ -11,7 +11,9 @@ from optbench.errors import OptbenchError
 Message = Mapping[str, str]
 """One chat message: ``role`` (system, user or assistant) and ``content``."""
 
-FailureKind = Literal["rate_limit", "timeout", "auth", "bad_request", "connection", "server"]
+FailureKind = Literal[
+    "rate_limit", "timeout", "auth", "quota", "bad_request", "connection", "server"
+]
 
 
 @dataclass(frozen=True)

@@ -144,6 +144,11 @@ def test_a_foreign_file_is_refused_and_left_untouched(tmp_path: Path, make: Any,
     assert [file.name for file in tmp_path.iterdir()] == ["mine.sqlite"]
 
 
+def test_a_folder_is_no_cache(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="cannot be read"):
+        SharedCache(tmp_path, CacheMode.readwrite)
+
+
 def test_a_cache_of_another_schema_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "cache.sqlite"
     SharedCache(path, CacheMode.readwrite).close()

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 from scripted import REQUEST, Scripted, asking, gateway
 
-from optbench.errors import Cancelled, ConfigError, Fatal
+from optbench.errors import BudgetExhausted, Cancelled, ConfigError, Fatal
 from optbench.models import retry
+from optbench.models.budget import Limits
 from optbench.models.ledger import Ledger
 from optbench.models.types import ChatRequest, FailureKind, ModelCallError
 
@@ -84,6 +85,28 @@ def test_cancelling_ends_a_pause(tmp_path: Path) -> None:
     entry.cancelled.set()
     with pytest.raises(Cancelled):
         entry.complete("task", REQUEST, "task")
+
+
+def test_a_phase_without_time_waits_for_no_server(tmp_path: Path) -> None:
+    entry = gateway(
+        tmp_path, Scripted(*[failure("rate_limit", 30.0)] * 2), limits=Limits(seconds=0.2)
+    )
+    entry.phase = "optimise"
+    entry.meter.start()
+    began = time.perf_counter()
+    with pytest.raises(BudgetExhausted):
+        entry.complete("task", REQUEST, "task")
+    assert 0.15 < time.perf_counter() - began < 5
+    assert entry.meter.exhausted == "seconds"
+
+
+@pytest.mark.parametrize("kind", ["auth", "quota"])
+def test_what_no_other_call_can_mend_ends_the_task(tmp_path: Path, kind: FailureKind) -> None:
+    model = Scripted(failure(kind))
+    entry = gateway(tmp_path, model)
+    with pytest.raises(Fatal):
+        entry.complete("task", REQUEST, "task")
+    assert len(model.asked) == 1
 
 
 def test_defaults_fill_only_what_is_open(tmp_path: Path) -> None:

@@ -55,6 +55,21 @@ def test_a_stated_price_is_used() -> None:
         assert model(address, price=price).complete(ASK).cost_usd == pytest.approx(18e-6)
 
 
+def test_a_price_goes_by_the_name_that_was_asked() -> None:
+    def answer(_: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+        return 200, {**completion("hi"), "model": "gpt-4o-mini"}
+
+    with openai(answer) as (address, _):
+        assert model(address).complete(ASK).cost_usd is None
+
+
+def test_an_empty_account_is_told_from_a_busy_server() -> None:
+    said = {"error": {"message": "You exceeded your quota", "code": "insufficient_quota"}}
+    with openai(lambda _: (429, said)) as (address, _), pytest.raises(ModelCallError) as caught:
+        model(address).complete(ASK)
+    assert caught.value.kind == "quota"
+
+
 def test_a_schema_reaches_the_server() -> None:
     schema = {"type": "object", "properties": {"a": {"type": "string"}}}
     form = {"type": "json_schema", "json_schema": {"name": "x", "schema": schema}}

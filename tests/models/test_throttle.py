@@ -73,7 +73,7 @@ def test_the_sweeps_money_is_shared_and_ends_every_job(tmp_path: Path) -> None:
     for entry in (one, two):
         entry.complete("task", REQUEST, "task")  # type: ignore[attr-defined]
     for entry in (one, two):
-        with pytest.raises(Fatal, match=r"budget\.sweep_usd.*1\.0000 USD, of 1 allowed"):
+        with pytest.raises(Fatal, match=r"budget\.sweep_usd.*paid 1 USD, of 1 allowed"):
             entry.complete("task", asking("more"), "task")  # type: ignore[attr-defined]
     assert len(model.asked) == 1
 

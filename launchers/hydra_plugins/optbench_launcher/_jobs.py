@@ -103,3 +103,9 @@ def portable(error: BaseException) -> BaseException:
     if type(again) is type(error):
         return error
     return RemoteJobError(f"{type(error).__name__}: {error}")
+
+
+def first_line(error: BaseException) -> str:
+    """What an error says in a line; with the next one where the first only leads to it."""
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    return " ".join(line.strip() for line in lines[: 2 if lines[0].endswith(":") else 1])

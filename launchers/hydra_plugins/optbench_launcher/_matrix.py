@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import logging
+import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
@@ -14,9 +15,11 @@ from hydra.core.utils import JobReturn, JobStatus
 from omegaconf import DictConfig, OmegaConf
 
 from optbench.complaints import close_names
+from optbench.config.compat import VERSION_BASE
 from optbench.errors import ConfigError, OptbenchError
 
 from ._compose import Composer
+from ._jobs import first_line
 from ._prepare import all_or_none
 
 if TYPE_CHECKING:
@@ -72,7 +75,12 @@ def sweep(sweeper: MatrixSweeper, arguments: Sequence[str]) -> list[Sequence[Job
     size = sweeper.max_batch_size or len(jobs) or 1
     for start in range(0, len(jobs), size):
         returns.append(launcher.launch(jobs[start : start + size], initial_job_idx=start))
-    _raise_failures(returns, folder)
+    failure = _failure(returns, folder)
+    if failure is not None:
+        if VERSION_BASE:  # Hydra 1.3 calls it after a sweep without failures only
+            name = config.hydra.job.config_name
+            context.callbacks.on_multirun_end(config=config, config_name=name)
+        raise failure
     return returns
 
 
@@ -150,14 +158,18 @@ def _matches(row: Sequence[str], partial: Mapping[str, Any], master: DictConfig)
     return True
 
 
-def _raise_failures(returns: Sequence[Sequence[JobReturn]], folder: Path) -> None:
+def _failure(returns: Sequence[Sequence[JobReturn]], folder: Path) -> SweepFailedError | None:
     ended = [one for batch in returns for one in batch]
-    failed = [one for one in ended if one.status is JobStatus.FAILED]
-    if failed:
-        first = failed[0]._return_value
-        raise SweepFailedError(
-            f"{len(failed)} of {len(ended)} jobs failed",
-            key="hydra.sweep.dir",
-            mend=f"optbench retry_failed={folder} runs them again; each has its error in its "
-            "status.json and job.log",
-        ) from first
+    failed = [one._return_value for one in ended if one.status is JobStatus.FAILED]
+    if not failed:
+        return None
+    first = failed[0]
+    own = f"{first.mend}; then " if isinstance(first, OptbenchError) and first.mend else ""
+    error = SweepFailedError(
+        f"{len(failed)} of {len(ended)} jobs failed; the first: {first_line(first)}",
+        key="hydra.sweep.dir",
+        mend=f"{own}optbench retry_failed={shlex.quote(str(folder))} runs them again; each has "
+        "its error in its status.json and job.log",
+    )
+    error.__cause__ = first
+    return error

@@ -22,7 +22,7 @@ from omegaconf import DictConfig, OmegaConf
 from . import _resume, _worker
 from ._compose import Composer, without_hydra
 from ._drive import again, ctrl_c, enough, is_inprocess, is_on_this_machine, open_backend
-from ._jobs import Job, NotStartedError, Outcome
+from ._jobs import Job, NotStartedError, Outcome, first_line
 from ._prepare import Preparation, all_or_none
 from ._servers import Servers
 from ._view import View
@@ -254,5 +254,4 @@ def _report_failures(ended: Sequence[tuple[Job, JobReturn | None]]) -> None:
         return
     log.error("%d of %d jobs failed:", len(failed), len(ended))
     for job, error in failed:
-        first = str(error).strip().splitlines() or [type(error).__name__]
-        log.error("\t#%d %s: %s", job.number, job.folder, first[0])
+        log.error("\t#%d %s: %s", job.number, job.folder, first_line(error))

@@ -18,7 +18,7 @@ from optbench.errors import OptbenchError
 from optbench.models.accounts import price_text
 from optbench.results.layout import JobFolder, read_json
 
-from ._jobs import Job, NotStartedError, Outcome
+from ._jobs import Job, NotStartedError, Outcome, first_line
 
 LOOK_EVERY_S = 1.0
 """Between two readings of the running jobs' files."""
@@ -83,8 +83,8 @@ class View:
     def _line(self, job: Job, outcome: Outcome) -> str:
         head = f"[{self._before + self._ended}/{self._total}] {job.name}"
         if outcome.error is not None:
-            first = (str(outcome.error).strip().splitlines() or [type(outcome.error).__name__])[0]
-            return f"{head}: {outcome.state}, {first}; {self._summary()}"
+            why = first_line(outcome.error)
+            return f"{head}: {outcome.state}, {why}; {self._summary()}"
         return f"{head}: {outcome.state}{_scores(outcome)}; {self._summary()}"
 
     def _summary(self) -> str:
