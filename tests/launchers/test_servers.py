@@ -15,7 +15,7 @@ import pytest
 from support import clean_environment, composed
 
 from hydra_plugins.optbench_launcher._jobs import Job
-from hydra_plugins.optbench_launcher._servers import Servers, needed, one_at_a_time
+from hydra_plugins.optbench_launcher._servers import Servers, needed
 from optbench.errors import OptbenchError
 from optbench.task import Task
 
@@ -48,13 +48,6 @@ def test_which_servers_a_task_needs(tmp_path: Path) -> None:
     other = ("model@optimizer_model=smollm2", "optimizer_model.n_parallel=2")
     assert len(needed(task("model=smollm2", *other))) == 2
     assert needed(task("model=smollm2", f"replay={tmp_path}")) == {}
-
-
-def test_jobs_that_would_hinder_each_other_run_one_at_a_time() -> None:
-    assert not one_at_a_time([task("model=smollm2"), task("model=smollm2", "seed=2"), None])
-    assert not one_at_a_time([task("model=simulated", "budget=minutes_10")])
-    assert one_at_a_time([task("model=smollm2", "budget=minutes_10")])
-    assert one_at_a_time([task("model=smollm2"), task("model=smollm2", "model.n_parallel=2")])
 
 
 def test_a_model_that_cannot_be_opened_fails_its_job(tmp_path: Path) -> None:
