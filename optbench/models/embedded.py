@@ -17,7 +17,7 @@ from optbench.models.hardware import cores
 from optbench.models.types import ChatReply, ChatRequest
 from optbench.models.weights import check_available, default_weights
 
-_CACHE_MIB = 256  # prompts kept for reuse beside the slots' own; the runtime's 8 GiB fill up
+_CACHE_MIB = 0  # prompts kept beside the slots' own: they would tie replies to what others asked
 _SILENT = -1  # llama.cpp's verbosity: errors come back as values
 
 

@@ -1,11 +1,13 @@
 """An embedded model that another process serves: the same replies, over loopback HTTP.
 
 The launcher starts the server once for all jobs of a sweep. Asked over HTTP, llama.cpp's server
-answers as it does in the process (xllamacpp 2026.10.11549), errors included.
+answers as it does in the process (xllamacpp 2026.10.11549), errors included. A prompt's beginning that
+it kept from before can tip a reply at temperature 0, so a job's first call makes it forget the others'.
 """
 
 from __future__ import annotations
 
+import itertools
 import json
 import threading
 from typing import Any
@@ -42,6 +44,7 @@ class ServedModel:
         self._opening = opening
         self._path = weights_file(opening.path)
         self._slots = threading.Semaphore(opening.n_parallel)
+        self._calls = itertools.count()
         self._client = httpx.Client(
             base_url=access.address,
             headers={"authorization": f"Bearer {access.token}"},
@@ -60,7 +63,10 @@ class ServedModel:
         """
         name = self._path.stem
         try:
-            content = json.dumps(llamacpp.question(request), allow_nan=False).encode()
+            asked = llamacpp.question(request)
+            # One for each of the server's slots; none is left over where there is one, as by default.
+            asked["cache_prompt"] = next(self._calls) >= self._opening.n_parallel
+            content = json.dumps(asked, allow_nan=False).encode()
         except (TypeError, ValueError) as error:
             raise llamacpp.refused(error, name) from error
         with self._slots:

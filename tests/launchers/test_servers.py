@@ -5,17 +5,19 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
-from support import clean_environment, composed
+from support import clean_environment, command, composed
 
 from hydra_plugins.optbench_launcher._jobs import Job
-from hydra_plugins.optbench_launcher._servers import Servers, needed, one_at_a_time
+from hydra_plugins.optbench_launcher._servers import Servers, needed
 from optbench.errors import OptbenchError
 from optbench.task import Task
 
@@ -42,9 +44,7 @@ def task(*overrides: str) -> Task:
 
 
 def job(*overrides: str) -> Job:
-    of = task(*overrides)
-    timed = of.config.budget.seconds is not None
-    return Job(0, "job", Path("job"), models=tuple(needed(of).items()), timed=timed)
+    return Job(0, "job", Path("job"), models=tuple(needed(task(*overrides)).items()))
 
 
 def test_which_servers_a_task_needs(tmp_path: Path) -> None:
@@ -54,13 +54,6 @@ def test_which_servers_a_task_needs(tmp_path: Path) -> None:
     other = ("model@optimizer_model=smollm2", "optimizer_model.n_parallel=2")
     assert len(needed(task("model=smollm2", *other))) == 2
     assert needed(task("model=smollm2", f"replay={tmp_path}")) == {}
-
-
-def test_jobs_that_would_hinder_each_other_run_one_at_a_time() -> None:
-    assert not one_at_a_time([job("model=smollm2"), job("model=smollm2", "seed=2")])
-    assert not one_at_a_time([job("model=simulated", "budget=minutes_10")])
-    assert one_at_a_time([job("model=smollm2", "budget=minutes_10")])
-    assert one_at_a_time([job("model=smollm2"), job("model=smollm2", "model.n_parallel=2")])
 
 
 def test_a_model_that_cannot_be_opened_fails_its_job(tmp_path: Path) -> None:
@@ -194,3 +187,23 @@ def test_a_server_that_dies_is_started_again(tmp_path: Path) -> None:
     assert "the server that the jobs of this sweep share has ended" in said
     assert "the server of smollm2 has ended (signal 9); starting it again" in said
     assert len(list((tmp_path / "sweep").rglob("result.json"))) == 2
+
+
+def replies(folder: Path) -> list[str]:
+    with closing(sqlite3.connect(next(folder.rglob("calls.sqlite")))) as db:
+        return [text for (text,) in db.execute("SELECT reply FROM calls ORDER BY id")]
+
+
+@pytest.mark.slow
+def test_a_job_is_answered_as_if_the_server_were_new(tmp_path: Path) -> None:
+    """What earlier jobs asked of it must not tip a reply, also with the cache of replies off."""
+    words = (
+        *("model=smollm2", "optimizer=none", "cache=off", "n_threads=1"),
+        *(f"dataset.slices.{name}.count=10" for name in ("train", "validation", "test")),
+    )
+    alone = command(*words, "seed=2", "hydra.run.dir=alone", cwd=tmp_path)
+    assert alone.returncode == 0, alone.stderr
+    done = command("-m", *words, "seed=1,2", "hydra.sweep.dir=sweep", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    (second,) = (tmp_path / "sweep").rglob("s2-*")
+    assert replies(second) == replies(tmp_path / "alone")

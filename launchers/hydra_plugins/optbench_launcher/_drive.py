@@ -90,9 +90,9 @@ def _n_jobs(asked: int | None, jobs: Sequence[Job]) -> int:
         return max(1, min(asked, len(jobs) or 1))
     from optbench.models.hardware import cores
 
-    from ._servers import one_at_a_time
-
-    return 1 if one_at_a_time(jobs) else max(1, min(cores(), len(jobs) or 1))
+    # A model on these cores uses them all: two jobs at once gained little, and the order in which
+    # their calls reach it would be left to chance.
+    return 1 if any(job.models for job in jobs) else max(1, min(cores(), len(jobs) or 1))
 
 
 @contextmanager

@@ -75,7 +75,6 @@ class Job:
         words: Its overrides; none for a task that stands alone.
         identity: Of its task; None for a job of any other app.
         models: The embedded models that it asks, each with its short name.
-        timed: Its budget is in seconds.
         attempts: How often it was started in this launch.
     """
 
@@ -85,7 +84,6 @@ class Job:
     words: tuple[str, ...] = ()
     identity: str | None = None
     models: tuple[tuple[Opening, str], ...] = ()
-    timed: bool = False
     attempts: int = 0
     outcome: Outcome | None = None
 

@@ -69,7 +69,6 @@ class Preparation:
             tuple(words),
             identity=task.identity,
             models=tuple(needed(task).items()),
-            timed=task.config.budget.seconds is not None,
         )
 
     def config(self, job: Job) -> DictConfig:

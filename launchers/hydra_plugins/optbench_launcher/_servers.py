@@ -32,16 +32,6 @@ def needed(task: Task) -> dict[Opening, str]:
     return {Opening.of(conf): conf.name for conf in confs if isinstance(conf, EmbeddedModelConf)}
 
 
-def one_at_a_time(jobs: Iterable[Job]) -> bool:
-    """Whether jobs would hinder each other on this machine's cores.
-
-    Those that share a server wait for it, rather than compete. But two models stall each other; and
-    what a budget in seconds buys must not depend on what else runs.
-    """
-    local = [job for job in jobs if job.models]
-    return any(job.timed for job in local) or len({one for job in local for one in job.models}) > 1
-
-
 class Servers:
     """The servers of a launch; each starts before the first job that asks it, and ends after the last.
 
@@ -142,16 +132,18 @@ def _serve(pipe: Connection, opening: Opening, token: str) -> None:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     from optbench.models.embedded import open_server, weights_file
 
-    try:
-        server = open_server(
-            weights_file(opening.path),
-            n_parallel=opening.n_parallel,
-            context_tokens=opening.context_tokens,
-            token=token,
-        )
-        pipe.send(Access(server.listening_address, token))
-    except Exception as error:
-        pipe.send(portable(error))
-    with contextlib.suppress(EOFError, OSError):
-        pipe.recv()  # nothing is ever sent: this is the end of the launcher
+    said: Access | BaseException
+    with contextlib.suppress(EOFError, OSError):  # of the pipe: the launcher is gone
+        try:
+            server = open_server(
+                weights_file(opening.path),
+                n_parallel=opening.n_parallel,
+                context_tokens=opening.context_tokens,
+                token=token,
+            )
+            said = Access(server.listening_address, token)
+        except Exception as error:
+            said = portable(error)
+        pipe.send(said)
+        pipe.recv()  # nothing is ever sent: this waits for the launcher's end
     os._exit(0)  # without waiting for replies that nobody reads
