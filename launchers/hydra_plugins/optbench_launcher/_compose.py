@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 import copy
+import multiprocessing
 import pickle
-from collections.abc import Callable, Sequence
+import sys
+import threading
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
+
+from optbench.models.hardware import cores
+
+WORTH_A_FORK = 8
+"""So many compositions, of some 0.1 s each, take longer than to start processes for them."""
 
 
 def without_hydra(cfg: DictConfig) -> DictConfig:
@@ -21,12 +31,26 @@ def without_hydra(cfg: DictConfig) -> DictConfig:
     return plain
 
 
+class _Copies:
+    """Makes copies of a config; unpickling takes a third of the time of ``deepcopy``."""
+
+    def __init__(self, cfg: DictConfig) -> None:
+        self._kept: DictConfig | bytes = cfg
+        with suppress(Exception):  # values of another app's that cannot be pickled
+            self._kept = pickle.dumps(cfg)
+
+    def __call__(self) -> DictConfig:
+        if isinstance(self._kept, bytes):
+            return cast(DictConfig, pickle.loads(self._kept))
+        return copy.deepcopy(self._kept)
+
+
 @dataclass(frozen=True)
 class _Base:
     """A composed config, from which others are made; whole, and without Hydra's node."""
 
-    whole: Callable[[], DictConfig]
-    bare: Callable[[], DictConfig]
+    whole: _Copies
+    bare: _Copies
     recorded: tuple[str, ...]
 
 
@@ -80,16 +104,38 @@ class Composer:
         cfg = self._base(words, values).bare()
         return cfg if self._set(cfg, values) else without_hydra(self._by_hydra(words))
 
+    def compose_ahead(self, jobs: Sequence[Sequence[str]]) -> None:
+        """Composes what many jobs need on all cores, which one by one takes one core long.
+
+        What cannot be composed is left to :meth:`compose`, and to its error.
+        """
+        first = {self._kind(words, self._plain_values(words)): words for words in reversed(jobs)}
+        left = [words for kind, words in first.items() if kind not in self._known]
+        # Forked, a process has all that Hydra knows here; threads there are none yet.
+        if len(left) < WORTH_A_FORK or sys.platform != "linux" or threading.active_count() > 1:
+            return
+        context = multiprocessing.get_context("fork")
+        with ProcessPoolExecutor(cores(), context, _remember, (self,)) as pool:
+            size = -(-len(left) // (4 * cores()))
+            for words, base in zip(left, pool.map(_base_of, left, chunksize=size), strict=True):
+                if base is not None:
+                    self._known[self._kind(words, self._plain_values(words))] = base
+                    self.full += 1
+
     def _base(self, words: Sequence[str], values: Sequence[str]) -> _Base:
-        structure = tuple(word for word in words if word not in values)
-        # Which keys are set matters as much as the files: the copy has to set them all again.
-        kind = (*structure, *(word.partition("=")[0] for word in values))
+        kind = self._kind(words, values)
         if kind not in self._known:
             cfg = self._by_hydra(words)
             self._known[kind] = _Base(
-                _copies(cfg), _copies(without_hydra(cfg)), tuple(cfg.hydra.overrides.task)
+                _Copies(cfg), _Copies(without_hydra(cfg)), tuple(cfg.hydra.overrides.task)
             )
         return self._known[kind]
+
+    def _kind(self, words: Sequence[str], values: Sequence[str]) -> tuple[str, ...]:
+        """What jobs have in common that come of the same files."""
+        structure = tuple(word for word in words if word not in values)
+        # Which keys are set matters as much as the files: the copy has to set them all again.
+        return (*structure, *(word.partition("=")[0] for word in values))
 
     def _by_hydra(self, words: Sequence[str]) -> DictConfig:
         self.full += 1
@@ -137,16 +183,24 @@ class Composer:
         return dirname
 
 
-def _copies(cfg: DictConfig) -> Callable[[], DictConfig]:
-    """What makes copies of a config; unpickling takes a third of the time of ``deepcopy``."""
-    try:
-        blob = pickle.dumps(cfg)
-    except Exception:  # values of another app's that cannot be pickled
-        return lambda: copy.deepcopy(cfg)
-    return lambda: pickle.loads(blob)
-
-
 def _related(one: str, other: str) -> bool:
     """Whether one key is the other, or lies within it: then their order matters."""
     one, other = (key.lstrip("+~").partition("@")[0] for key in (one, other))
     return one == other or one.startswith(f"{other}.") or other.startswith(f"{one}.")
+
+
+_composer: Composer | None = None
+"""In a forked process: the one that it composes for."""
+
+
+def _remember(composer: Composer) -> None:
+    global _composer
+    _composer = composer
+
+
+def _base_of(words: Sequence[str]) -> _Base | None:
+    assert _composer is not None
+    try:
+        return _composer._base(words, _composer._plain_values(words))
+    except Exception:
+        return None

@@ -38,7 +38,7 @@ class Preparation:
     """
 
     def __init__(self, launcher: OptbenchLauncher, composer: Composer, sweep: Path) -> None:
-        self._composer = composer
+        self.composer = composer
         self._sweep = sweep
         self._is_optbench = _is_optbench(launcher.task_function, launcher.config)
         sweep_conf: Any = OmegaConf.to_container(launcher.config.hydra.sweep, resolve=False)
@@ -55,7 +55,7 @@ class Preparation:
         if not self._is_optbench:
             name = str(self._composed(words, number).hydra.sweep.subdir)
             return Job(number, name, self._sweep / name, tuple(words))
-        task = Task.from_config(self._composer.bare(words))
+        task = Task.from_config(self.composer.bare(words))
         if self._kept is not None:
             self._kept[number] = task
         if self._our_subdir and not any(word.lstrip("+~").startswith("hydra.") for word in words):
@@ -78,10 +78,10 @@ class Preparation:
     def task(self, job: Job) -> Task:
         """What an optbench job runs."""
         kept = None if self._kept is None else self._kept.get(job.number)
-        return kept or Task.from_config(self._composer.bare(job.words))
+        return kept or Task.from_config(self.composer.bare(job.words))
 
     def _composed(self, words: Sequence[str], number: int) -> DictConfig:
-        cfg = self._composer.compose(words)
+        cfg = self.composer.compose(words)
         with open_dict(cfg):
             cfg.hydra.job.id = f"job_{number}"
             cfg.hydra.job.num = number

@@ -40,6 +40,7 @@ def prepare(launcher: OptbenchLauncher, job_overrides: Sequence[Sequence[str]]) 
         ConfigError: With every combination that cannot be composed.
     """
     preparation = _preparation(launcher)
+    preparation.composer.compose_ahead(job_overrides)
     numbers = iter(range(len(job_overrides)))
     return all_or_none(lambda words: preparation.job(words, next(numbers)), job_overrides)
 
