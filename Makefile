@@ -3,13 +3,20 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint bench clean
+# Hydra's next version, over the other packages of the first environment.
+NEXT := .venv-next
+
+.PHONY: demo test test-next lint bench clean
 
 demo: $(VENV)/.demo  ## a real language model on this machine: no key, no server, no download at run time
 	$(BIN)/optbench
 
 test: $(VENV)/.dev lint  ## the default tests, then what a fresh install must do; MARKS="" runs all
-	$(BIN)/python -m pytest $(if $(filter undefined,$(origin MARKS)),,-m "$(MARKS)")
+	$(BIN)/python -m pytest $(if $(JOBS),-n $(JOBS)) $(if $(filter undefined,$(origin MARKS)),,-m "$(MARKS)")
+
+test-next: $(NEXT)/.ready  ## the launcher and the config on the newest pre-release of Hydra 1.4
+	$(NEXT)/bin/python -m pytest -m "not soak" tests/launchers/test_launcher.py \
+		tests/launchers/test_matrix.py tests/config
 
 lint: $(VENV)/.dev  ## style, types, and the direction of imports
 	$(BIN)/ruff format --check .
@@ -20,6 +27,10 @@ lint: $(VENV)/.dev  ## style, types, and the direction of imports
 bench: $(VENV)/.dev  ## ratios, measured side by side in one run
 	$(BIN)/python tests/benchmarks/task_overhead.py
 	$(BIN)/python tests/benchmarks/gateway_overhead.py
+	$(BIN)/python tests/benchmarks/launcher_overhead.py
+	$(BIN)/python tests/benchmarks/launcher_memory.py
+	$(BIN)/python tests/benchmarks/sweep_planning.py
+	$(BIN)/python tests/benchmarks/warm_workers.py
 
 $(VENV)/.base: pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -36,5 +47,13 @@ $(VENV)/.dev: $(VENV)/.demo
 	$(BIN)/pip install --quiet -e '.[local-llm,dev]'
 	touch $@
 
+$(NEXT)/.ready: $(VENV)/.dev
+	$(BIN)/python -m venv $(NEXT)
+	$(BIN)/python -c "import sysconfig; print('import site; site.addsitedir(%r)' \
+		% sysconfig.get_path('purelib'))" > base.pth
+	mv base.pth "$$($(NEXT)/bin/python -c "import sysconfig; print(sysconfig.get_path('purelib'))")"
+	$(NEXT)/bin/pip install --quiet --pre --ignore-installed 'hydra-core>=1.4.0rc3,<1.5'
+	touch $@
+
 clean:
-	rm -rf $(VENV) build dist outputs multirun
+	rm -rf $(VENV) $(NEXT) build dist outputs multirun

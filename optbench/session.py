@@ -136,7 +136,7 @@ class Session:
         initial = self._evaluate(self._prompt, "baseline")
         self._best_score = self.runner.score_of(initial["validation"])
         self.runner.give(initial["validation"])
-        self._enter("optimise", None, on_phase)
+        self._enter("optimise", self._config.budget.rollouts, on_phase)
         outcome = self._optimise(initial["validation"])
         changed = outcome.prompt.fingerprint != self._prompt.fingerprint
         # An unchanged prompt has its scores already: a second measurement would only add noise.

@@ -20,6 +20,7 @@ class Status:
         self._folder = folder
         self._started = time.time()
         self._phase: str | None = None
+        self._phase_began = self._started
         self._progress: dict[str, Any] = {}
         self._previous = self._earlier_error()
 
@@ -38,7 +39,8 @@ class Status:
             error: Why it failed.
             phase: The phase that begins.
         """
-        self._phase = phase or self._phase
+        if phase is not None:
+            self._phase, self._phase_began = phase, time.time()
         said = None
         if error is not None:
             said = {
@@ -57,6 +59,7 @@ class Status:
                     "pid": os.getpid(),
                     "host": platform.node(),
                     "started_at": self._started,
+                    "phase_began_at": self._phase_began,
                     "written_at": time.time(),
                     "error": said,
                     # Kept until an attempt succeeds.

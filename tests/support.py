@@ -38,12 +38,12 @@ def command(
     )
 
 
-def start(*words: str, cwd: Path) -> subprocess.Popen[str]:
+def start(*words: str, cwd: Path, env: dict[str, str] | None = None) -> subprocess.Popen[str]:
     """Starts ``python -m optbench``, to be killed or interrupted."""
     return subprocess.Popen(
         [sys.executable, "-m", "optbench", *words],
         cwd=cwd,
-        env=clean_environment(),
+        env={**clean_environment(), **(env or {})},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import opik
+from opik.api_objects import opik_client
 from opik.api_objects.experiment.experiment_item import ExperimentItemReferences
 
 from optbench.data.items import Item, Slice
@@ -37,6 +38,9 @@ class Tracker:
         self._columns = sorted(columns)
         self._spans = spans
         self._client = opik.Opik(project_name=project, _show_misconfiguration_message=False)
+        # For opik's decorators too: a client of their own would outlive the task, and go on to believe
+        # what it last heard of the server.
+        opik.set_global_client(self._client)
         self._slices: dict[str, Slice] = {}
         self._uploaded: dict[str, Any] = {}
 
@@ -128,11 +132,12 @@ class Tracker:
     def close(self) -> None:
         """Waits until Opik has what was logged, and ends the client's threads."""
         try:
-            # The client behind opik's decorators is another one, and has a queue of its own.
             opik.flush_tracker(timeout=FLUSH_TIMEOUT_S)
             self._client.end(timeout=FLUSH_TIMEOUT_S)
         except Exception:
             log.exception("Opik's client did not end cleanly")
+        finally:
+            opik_client.reset_global_client(end_client=False)
 
 
 def opik_id(part: Slice, item: Item) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import sys
@@ -37,6 +38,8 @@ class Misbehaving:
         if self.mode == "http":  # nor can this
             request = httpx.Request("GET", "http://127.0.0.1")
             raise httpx.HTTPStatusError("500", request=request, response=httpx.Response(500))
+        if self.mode == "disk_full":
+            raise OSError(errno.ENOSPC, "No space left on device")
         if self.mode == "sys_exit":
             sys.exit(3)
         if self.mode == "os_exit":

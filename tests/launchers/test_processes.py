@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 from filelock import FileLock
-from support import command, start
+from support import clean_environment, command, start
 
 HERE = Path(__file__).parent
 SMALL = (
@@ -57,13 +59,16 @@ def test_every_way_to_fail_fails_alone(
     tmp_path: Path, bad: tuple[list[str], dict[str, str]]
 ) -> None:
     words, env = bad
-    modes = ("fine", "rate_limit", "http", "sys_exit", "os_exit", "killed", "hang", "error")
+    modes = (
+        *("fine", "rate_limit", "http", "sys_exit", "os_exit", "killed", "hang", "error"),
+        "disk_full",
+    )
     mode = f"optimizer.params.mode={','.join(modes)}"
     done = command(
-        *words, mode, "seed=1,2", "hydra.launcher.timeout_s=25", cwd=tmp_path, env=env, timeout=400
+        *words, mode, "seed=1,2", "hydra.launcher.timeout_s=60", cwd=tmp_path, env=env, timeout=600
     )
     assert done.returncode == 1
-    assert "14 of 16 jobs failed" in done.stderr + done.stdout
+    assert "16 of 18 jobs failed" in done.stderr + done.stdout
     found = statuses(tmp_path / "sweep")
     assert {mode: status["state"] for mode, status in found.items()} == {
         mode: "success" if mode == "fine" else "failed" for mode in modes
@@ -77,10 +82,29 @@ def test_every_way_to_fail_fails_alone(
         "killed": "WorkerDiedError",
         "hang": "JobTimeoutError",
         "error": "ValueError",
+        "disk_full": "OptbenchError",
     }
     assert "misbehaving.py" in found["error"]["error"]["traceback"]
     for log in (tmp_path / "sweep").rglob("job.log"):
         assert log.read_text().strip(), log
+
+
+def test_what_cannot_come_back_fails_its_job_alone(tmp_path: Path) -> None:
+    """An app that is not ours may return anything."""
+    (tmp_path / "app.py").write_text(
+        "import threading, hydra\n"
+        "@hydra.main(version_base=None, config_path=None)\n"
+        "def run(cfg):\n"
+        "    return threading.Lock() if cfg.x == 1 else cfg.x\n"
+        "run()\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "app.py", "-m", "hydra/launcher=optbench", "hydra/sweeper=matrix", "+x=0,1,2"],
+        cwd=tmp_path, env=clean_environment(), capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert "1 of 3 jobs failed" in done.stdout
+    assert "cannot be pickled" in done.stdout
 
 
 @pytest.mark.slow

@@ -76,3 +76,50 @@ def test_nothing_is_dialled(tmp_path: Path, optimizer: str) -> None:
         cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-2000:]
+
+
+def test_between_two_tasks_the_server_is_well_but_takes_nothing() -> None:
+    """A client that hears it is down parks what the next task sends, which then lacks it."""
+    import httpx
+
+    from optbench.tracking.transport import EmbeddedTransport
+
+    transport = EmbeddedTransport()
+
+    def status(method: str, path: str) -> int:
+        request = httpx.Request(method, f"http://embedded/api{path}", json={})
+        return transport.handle_request(request).status_code
+
+    assert status("GET", "/is-alive/ping") == 200
+    assert status("POST", "/v1/private/traces/batch") == 503
+
+
+def test_every_task_of_a_process_has_all_its_traces(tmp_path: Path) -> None:
+    """Also those that an optimizer's own calls of opik make, after a task that failed."""
+    from support import composed
+
+    from optbench.models.simulated import SimulatedModel
+    from optbench.task import Task, run_task
+
+    words = (
+        *("model=simulated", "optimizer=meta_prompt", "budget=trials_3", "cache=off"),
+        *(f"dataset.slices.{name}.count=6" for name in ("train", "validation", "test")),
+    )
+
+    def broken(*_: object) -> None:
+        raise OptbenchError("told to")
+
+    counted = []
+    for number in range(3):
+        folder = tmp_path / str(number)
+        with pytest.MonkeyPatch.context() as patch:
+            if number == 1:
+                patch.setattr(SimulatedModel, "facts", broken)  # after all else is done
+            try:
+                run_task(Task.from_config(composed(*words, "n_threads=1")), folder)
+            except OptbenchError:
+                assert number == 1
+        with sqlite3.connect(folder / "opik.sqlite") as db:
+            counted.append(db.execute("select count(*) from traces").fetchone()[0])
+    assert counted == [counted[0]] * 3
+    assert counted[0] > 24

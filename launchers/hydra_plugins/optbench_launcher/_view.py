@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -100,7 +100,7 @@ class View:
         table = Table(header_style="bold", expand=False)
         for name in ("job", "state", "phase"):
             table.add_column(name, overflow="fold")
-        for name in ("rollouts", "trials", "best", "calls", "cost", "s"):
+        for name in ("rollouts", "trials", "best", "calls", "cost", "s", "phase left"):
             table.add_column(name, justify="right")
         for job in running:
             table.add_row(job.name, *_progress(job))
@@ -117,7 +117,7 @@ def _progress(job: Job) -> list[str]:
     except OptbenchError:
         status = {}
     if status.get("state") != "running":
-        return ["starting", "", "", "", "", "", "", ""]
+        return ["starting", *[""] * 8]
     facts = status.get("progress") or {}
     best = facts.get("best")
     return [
@@ -129,7 +129,18 @@ def _progress(job: Job) -> list[str]:
         str(facts.get("calls", 0)),
         price_text(facts.get("paid_usd", 0.0), 0),
         f"{time.time() - status.get('started_at', time.time()):.0f}",
+        _left(status, facts.get("rollouts", 0), facts.get("of")),
     ]
+
+
+def _left(status: Mapping[str, Any], done: int, of: int | None) -> str:
+    """How long a phase will go on at its pace so far; nothing where its end is not known."""
+    began = status.get("phase_began_at")
+    if not of or not done or began is None:
+        return ""
+    # By the moment of the last report, which is what the count is of.
+    spent = max(0.0, status.get("written_at", began) - began)
+    return _duration(spent / done * max(0, of - done))
 
 
 def _scores(outcome: Outcome) -> str:
