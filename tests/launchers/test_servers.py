@@ -127,6 +127,7 @@ def gone(pid: int) -> bool:
 
 
 @pytest.mark.slow
+@pytest.mark.llm
 def test_one_server_for_the_sweep_and_its_token_nowhere(tmp_path: Path) -> None:
     process = started(tmp_path, "hydra.launcher.n_jobs=2")
     seen: set[int] = set()
@@ -151,6 +152,7 @@ def test_one_server_for_the_sweep_and_its_token_nowhere(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.llm
 def test_the_server_ends_with_a_killed_launcher(tmp_path: Path) -> None:
     process = started(tmp_path)
     wait_for(lambda: holding_weights(process.pid))
@@ -161,6 +163,7 @@ def test_the_server_ends_with_a_killed_launcher(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.llm
 def test_ctrl_c_in_a_terminal_reaches_the_server_too(tmp_path: Path) -> None:
     """It must go on, since the jobs still save; and then be gone."""
     process = started(tmp_path, "dataset.slices.test.count=80", "hydra.launcher.n_jobs=1")
@@ -177,6 +180,7 @@ def test_ctrl_c_in_a_terminal_reaches_the_server_too(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.llm
 def test_a_server_that_dies_is_started_again(tmp_path: Path) -> None:
     process = started(tmp_path, "hydra.launcher.n_jobs=1", "hydra.launcher.retries=1")
     wait_for(lambda: asked(tmp_path / "sweep"))
@@ -195,6 +199,7 @@ def replies(folder: Path) -> list[str]:
 
 
 @pytest.mark.slow
+@pytest.mark.llm
 def test_a_job_is_answered_as_if_the_server_were_new(tmp_path: Path) -> None:
     """What earlier jobs asked of it must not tip a reply, also with the cache of replies off."""
     words = (

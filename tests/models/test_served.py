@@ -107,6 +107,7 @@ def both() -> tuple[EmbeddedModel, ServedModel, Any]:
 
 
 @pytest.mark.slow
+@pytest.mark.llm
 @pytest.mark.parametrize(
     "request_",
     [
@@ -138,6 +139,7 @@ def test_the_same_replies_as_in_the_process(
 
 
 @pytest.mark.slow
+@pytest.mark.llm
 def test_refused_without_the_token(both: tuple[EmbeddedModel, ServedModel, Any]) -> None:
     address = both[2].listening_address
     with pytest.raises(ModelCallError) as caught:

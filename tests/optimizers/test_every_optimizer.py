@@ -121,6 +121,7 @@ def test_malformed_replies_are_no_proposals_either(optimizer: str, tmp_path: Pat
 
 
 @pytest.mark.slow
+@pytest.mark.llm
 @pytest.mark.parametrize("optimizer", [name for name in options("optimizer") if name != "none"])
 def test_on_the_embedded_language_model(optimizer: str, tmp_path: Path) -> None:
     """Whatever it gains: it completes, or it says that this small model gave it nothing to try."""
