@@ -56,6 +56,8 @@ class Display:
         self._beaten = 0.0
         self.on_progress: Callable[[dict[str, Any]], None] = lambda _: None
         """Told how far the task is, every ``BEAT_EVERY_S``."""
+        self.share: Callable[[int], float] = lambda _: 0.0
+        """How much of the search is over, 0 to 1, by its trials; other phases count rollouts."""
         self._live = self.console.is_terminal
         self._bar = Progress(
             TextColumn("[bold]{task.description}"),
@@ -136,6 +138,7 @@ class Display:
         return {
             "rollouts": self._done,
             "of": self._total,
+            "share": self._share(),
             "trials": self._trials,
             "objective": self._best[0] if self._best else None,
             "best": self._best[1] if self._best else None,
@@ -144,6 +147,11 @@ class Display:
             "paid_usd": paid.cost_usd,
             "used_usd": used.cost_usd,
         }
+
+    def _share(self) -> float:
+        if self._phase == "optimise":
+            return self.share(self._trials)
+        return min(1.0, self._done / self._total) if self._total else 0.0
 
     def say(self, text: str) -> None:
         """A line above the bar."""

@@ -29,6 +29,8 @@ from optbench.rollouts import Evaluation, Runner
 from optbench.tracking.tracker import Tracker
 from optbench.versions import versions
 
+OnPhase = Callable[[Phase, dict[str, Any]], None]
+
 
 class Session:
     """Everything of one running task; ``stack`` ends what it starts."""
@@ -63,6 +65,7 @@ class Session:
         self.gateway = open_gateway(
             config, ledger, answers, stack, shared=shared, recording=recording, served=served
         )
+        self.display.share = self._share_spent
         self._recorder = Recorder(
             folder,
             ledger,
@@ -111,13 +114,13 @@ class Session:
     def run(
         self,
         *,
-        on_phase: Callable[[Phase], None] = lambda _: None,
+        on_phase: OnPhase = lambda *_: None,
         on_progress: Callable[[dict[str, Any]], None] = lambda _: None,
     ) -> dict[str, Any]:
         """Runs the phases; the result, without the task's identity.
 
         Args:
-            on_phase: Told of each phase as it begins.
+            on_phase: Told of each phase as it begins, with how far it is.
             on_progress: Told from time to time how far it is, see :meth:`Display.progress`.
 
         Raises:
@@ -131,7 +134,7 @@ class Session:
         except Fatal as halt:
             raise halt.error from halt
 
-    def _run(self, on_phase: Callable[[Phase], None]) -> dict[str, Any]:
+    def _run(self, on_phase: OnPhase) -> dict[str, Any]:
         self._enter("baseline", self._items(), on_phase)
         initial = self._evaluate(self._prompt, "baseline")
         self._best_score = self.runner.score_of(initial["validation"])
@@ -156,12 +159,12 @@ class Session:
     def _items(self) -> int:
         return len(self._data.validation) + len(self._data.test)
 
-    def _enter(self, phase: Phase, total: int | None, on_phase: Callable[[Phase], None]) -> None:
+    def _enter(self, phase: Phase, total: int | None, on_phase: OnPhase) -> None:
         self._leave()
         self.gateway.phase = phase
         self._timings[phase] = -time.perf_counter()
-        on_phase(phase)
         self.display.phase(phase, total)
+        on_phase(phase, self.display.progress())
 
     def _leave(self) -> None:
         """Closes the running phase's clock, and saves what it brought."""
@@ -263,6 +266,9 @@ class Session:
         if better:
             self._best_score, self._best_prompt = score, trial.prompt
         self.display.trial(trial, objective, whole=whole, better=better)
+
+    def _share_spent(self, trials: int) -> float:
+        return min(1.0, max(trials / self._config.budget.trials, self.gateway.meter.share()))
 
     def _facts(self, alias: Alias) -> dict[str, Any]:
         model = self.gateway.routes[alias].model

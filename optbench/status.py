@@ -24,23 +24,23 @@ class Status:
         self._progress: dict[str, Any] = {}
         self._previous = self._earlier_error()
 
+    def enter(self, phase: str, progress: dict[str, Any]) -> None:
+        """A phase begins."""
+        self._phase, self._phase_began = phase, time.time()
+        self.beat(progress)
+
     def beat(self, progress: dict[str, Any]) -> None:
         """A sign of life, with how far the task is."""
         self._progress = progress
         self.write("running")
 
-    def write(
-        self, state: str, error: BaseException | None = None, *, phase: str | None = None
-    ) -> None:
+    def write(self, state: str, error: BaseException | None = None) -> None:
         """Replaces the file.
 
         Args:
             state: ``running``, ``success``, ``failed`` or ``interrupted``.
             error: Why it failed.
-            phase: The phase that begins.
         """
-        if phase is not None:
-            self._phase, self._phase_began = phase, time.time()
         said = None
         if error is not None:
             said = {

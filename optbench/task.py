@@ -209,9 +209,7 @@ def _run(
             served=served,
         )
         stack.enter_context(ending_well(session.runner.cancelled, signals))
-        result = session.run(
-            on_phase=lambda phase: status.write("running", phase=phase), on_progress=status.beat
-        )
+        result = session.run(on_phase=status.enter, on_progress=status.beat)
         body = {"identity": task.identity, "identity_version": IDENTITY_VERSION, **result}
         body["simulated"] = task.simulated
         write_json(folder.result, body)

@@ -101,15 +101,25 @@ class Meter:
         with self._lock:
             self._calls -= 1
 
+    def share(self) -> float:
+        """How much of the limit that is nearest has been used, 0 to 1; 0 without limits."""
+        with self._lock:
+            used = self._used({"rollouts": self.rollouts, "llm_calls": self._calls})
+        limits = ((value, getattr(self.limits, name)) for name, value in used.items())
+        return min(1.0, max((value / limit for value, limit in limits if limit), default=0.0))
+
+    def _used(self, counted: dict[str, int]) -> dict[str, float]:
+        spent = self._spent()
+        return {
+            **counted,
+            "tokens": spent.tokens,
+            "usd": spent.known_usd,
+            "seconds": self.elapsed(),
+        }
+
     def _check(self, counted: dict[str, int]) -> None:
         if self.exhausted is None:
-            spent = self._spent()
-            reached = {
-                **counted,
-                "tokens": spent.tokens,
-                "usd": spent.known_usd,
-                "seconds": self.elapsed(),
-            }
+            reached = self._used(counted)
             self.exhausted = next(
                 (
                     name

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from hydra.test_utils.launcher_common_tests import (
     IntegrationTestSuite,
     LauncherTestSuite,
 )
+from support import command
 
 
 @pytest.fixture(autouse=True)
@@ -57,3 +59,21 @@ FLAGS: list[Any] = [
 @pytest.mark.parametrize(("task_launcher_cfg", "extra_flags"), FLAGS)
 class TestIntegration(IntegrationTestSuite):
     pass
+
+
+@pytest.mark.slow
+def test_the_stock_launcher_runs_the_same_sweep_and_ours_takes_it_up(tmp_path: Path) -> None:
+    """``hydra/launcher=joblib`` has none of the guarantees, but the same folders and results."""
+    words = (
+        *("-m", "model=simulated", "test_mode=true", "optimizer=none,random_few_shot"),
+        "hydra.sweep.dir=sweep",
+    )
+    done = command(*words, "hydra/launcher=joblib", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "Joblib.Parallel" in done.stdout + done.stderr
+    results = {file: file.stat().st_mtime_ns for file in tmp_path.rglob("result.json")}
+    assert len(results) == 2
+    ours = command(*words, cwd=tmp_path)
+    assert ours.returncode == 0, ours.stderr
+    assert "2 done before, 0 to do" in ours.stdout
+    assert results == {file: file.stat().st_mtime_ns for file in tmp_path.rglob("result.json")}

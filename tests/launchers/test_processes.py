@@ -107,6 +107,43 @@ def test_what_cannot_come_back_fails_its_job_alone(tmp_path: Path) -> None:
     assert "cannot be pickled" in done.stdout
 
 
+def test_a_worker_that_was_replaced_for_its_memory_is_as_the_first(tmp_path: Path) -> None:
+    """With psutil loky does so; the new one too knows its parent, and what Ctrl-C means."""
+    (tmp_path / "app.py").write_text(
+        "import hydra, os, signal, sys, threading, time\n"
+        "@hydra.main(version_base=None, config_path=None)\n"
+        "def run(cfg):\n"
+        "    if cfg.x == 1:\n"
+        "        sys.kept = b'x' * 400_000_000\n"
+        "        time.sleep(1.5)  # loky looks once a second\n"
+        "    ignores = signal.getsignal(signal.SIGINT) is signal.SIG_IGN\n"
+        "    watches = any(t.name == 'orphan-watch' for t in threading.enumerate())\n"
+        "    with open('workers', 'a') as file:\n"
+        "        print(os.getpid(), ignores and watches, file=file)\n"
+        "    time.sleep(600 if cfg.x == 2 else 0)\n"
+        "run()\n"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "app.py", "-m", "hydra/launcher=optbench", "hydra/sweeper=matrix",
+         "hydra.launcher.n_jobs=1", "hydra.job.chdir=false", "+x=0,1,2"],
+        cwd=tmp_path, env=clean_environment(), text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    workers = tmp_path / "workers"
+    until = time.monotonic() + 60
+    while time.monotonic() < until and (
+        not workers.exists() or len(workers.read_text().splitlines()) < 3
+    ):
+        time.sleep(0.1)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    first, second, third = (line.split() for line in workers.read_text().splitlines())
+    assert first[0] == second[0] != third[0]
+    assert first[1] == second[1] == third[1] == "True"
+    assert process.returncode == -signal.SIGINT, out + err
+    assert not _alive(int(third[0]))
+
+
 @pytest.mark.slow
 def test_retry_failed_keeps_the_old_error_until_it_succeeds(
     tmp_path: Path, bad: tuple[list[str], dict[str, str]]

@@ -99,6 +99,19 @@ def test_rollouts_are_never_exceeded() -> None:
         assert sum(pool.map(begin, range(200))) == 50
 
 
+def test_the_share_is_that_of_the_nearest_limit() -> None:
+    now = [0.0]
+    meter = Meter(Limits(rollouts=10, seconds=60), Spent, clock=lambda: now[0])
+    assert Meter(Limits(), Spent).share() == 0
+    for _ in range(3):
+        meter.begin_rollout()
+    assert meter.share() == pytest.approx(0.3)
+    now[0] = 45
+    assert meter.share() == pytest.approx(0.75)
+    now[0] = 90
+    assert meter.share() == 1
+
+
 def test_seconds_go_on_where_an_earlier_start_stopped() -> None:
     now = [100.0]
     meter = Meter(Limits(seconds=10.0), Spent, clock=lambda: now[0])

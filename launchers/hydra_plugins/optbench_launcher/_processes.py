@@ -40,16 +40,17 @@ class _Slot:
 
     def __init__(self) -> None:
         self._pool: Any = None
-        self._pid: Future[int] | None = None
+        self._interrupted = False
         self.future: Future[Any] | None = None
         self.job: Job | None = None
         self.deadline = float("inf")
 
     def start(self, job: Job, work: tuple[Any, ...], timeout_s: float | None) -> None:
         if self._pool is None:
-            self._pool = ProcessPoolExecutor(max_workers=1, timeout=None)
-            self._pid = self._pool.submit(_worker.greet)
+            # An initializer, not a first job: loky replaces a worker that has grown since its first.
+            self._pool = ProcessPoolExecutor(max_workers=1, timeout=None, initializer=_worker.greet)
         self.job = job
+        self._interrupted = False
         self.future = self._pool.submit(*work)
         self.deadline = float("inf") if timeout_s is None else time.monotonic() + timeout_s
 
@@ -61,6 +62,8 @@ class _Slot:
             value = future.result()
         except BrokenProcessPool as error:
             self.close()
+            if self._interrupted:
+                return Outcome("interrupted")
             said = str(error).strip().splitlines()[-1] if str(error).strip() else "no exit code"
             return Outcome("failed", error=WorkerDiedError(f"the job's process ended: {said}"))
         except Exception as error:  # it could not be sent, or not be read
@@ -69,17 +72,15 @@ class _Slot:
 
     def interrupt(self) -> None:
         """Asks the job to save and end."""
-        pid = self._pid.result() if self._pid is not None and self._pid.done() else None
-        if pid is None:
-            self.close()
-            return
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGTERM)
+        self._interrupted = True
+        for pid in list(self._pool._processes or ()):  # loky has no public name for it
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGTERM)
 
     def close(self, *, kill: bool = True) -> None:
         if self._pool is not None:
             self._pool.shutdown(wait=not kill, kill_workers=kill)
-        self._pool = self._pid = None
+        self._pool = None
 
 
 class ProcessBackend:

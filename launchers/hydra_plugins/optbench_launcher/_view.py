@@ -9,8 +9,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from rich.console import Console, Group
+from rich.console import Console, Group, RenderableType
 from rich.live import Live
+from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
@@ -24,6 +25,8 @@ LOOK_EVERY_S = 1.0
 """Between two readings of the running jobs' files."""
 ROWS = 12
 """Jobs that have ended, shown under those that run."""
+KEPT_ROWS = 60
+"""Of the table that stays when all have ended; failed jobs come first."""
 
 
 class View:
@@ -43,10 +46,12 @@ class View:
         self._before = before
         self._total = before + len(ours)
         self._ended = 0
-        self._last: deque[tuple[Job, Outcome]] = deque(maxlen=ROWS)
+        self._fine: deque[tuple[Job, Outcome]] = deque(maxlen=KEPT_ROWS)
+        self._failed: deque[tuple[Job, Outcome]] = deque(maxlen=KEPT_ROWS)
         self._counts: dict[str, int] = {}
         self._began = time.monotonic()
         self._looked = 0.0
+        self._at_work = 0
         self._live: Live | None = None
         self._shows = bool(ours)
 
@@ -56,8 +61,11 @@ class View:
         if not self._shows or not self.console.is_terminal:
             yield
             return
-        with Live(console=self.console, auto_refresh=False, transient=True) as self._live:
-            yield
+        with Live(console=self.console, auto_refresh=False) as self._live:
+            try:
+                yield
+            finally:
+                self._live.update(self._closing(), refresh=True)
 
     def say(self, text: str) -> None:
         """Prints a line, above the table where there is one."""
@@ -65,6 +73,7 @@ class View:
 
     def look(self, running: Sequence[Job]) -> None:
         """Redraws, from time to time."""
+        self._at_work = len(running)
         if self._live is None or time.monotonic() - self._looked < LOOK_EVERY_S:
             return
         self._looked = time.monotonic()
@@ -75,40 +84,65 @@ class View:
         state = "not started" if isinstance(outcome.error, NotStartedError) else outcome.state
         self._counts[state] = self._counts.get(state, 0) + 1
         self._ended += 1
-        self._last.append((job, outcome))
+        (self._failed if outcome.error is not None else self._fine).append((job, outcome))
         self.interrupted = self.interrupted or state == "interrupted"
         if self._shows and self._live is None:
             self.say(self._line(job, outcome))
 
     def _line(self, job: Job, outcome: Outcome) -> str:
-        head = f"[{self._before + self._ended}/{self._total}] {job.name}"
-        if outcome.error is not None:
-            why = first_line(outcome.error)
-            return f"{head}: {outcome.state}, {why}; {self._summary()}"
-        return f"{head}: {outcome.state}{_scores(outcome)}; {self._summary()}"
+        told = ", ".join(filter(None, (outcome.state, _told(outcome))))
+        return f"[{self._before + self._ended}/{self._total}] {job.name}: {told}; {self._summary()}"
 
     def _summary(self) -> str:
         parts = [f"{count} {state}" for state, count in self._counts.items()]
         parts += [f"{self._before} done before"] if self._before else []
         left = self._to_do - self._ended
         if self._ended and left:
-            seconds = (time.monotonic() - self._began) / self._ended * left
-            parts.append(f"about {_duration(seconds)} left")
+            # A job at work is half done, on average.
+            half = min(left, self._at_work) / 2
+            pace = (time.monotonic() - self._began) / (self._ended + half)
+            parts.append(f"about {_duration(pace * (left - half))} left")
         return ", ".join(parts)
 
     def _drawn(self, running: Sequence[Job]) -> Group:
-        table = Table(header_style="bold", expand=False)
-        for name in ("job", "state", "phase"):
-            table.add_column(name, overflow="fold")
-        for name in ("rollouts", "trials", "best", "calls", "cost", "s", "phase left"):
-            table.add_column(name, justify="right")
-        for job in running:
-            table.add_row(job.name, *_progress(job))
-        for job, outcome in self._last:
-            style = "red" if outcome.state == "failed" else "dim"
-            table.add_row(job.name, outcome.state, _scores(outcome).strip(" ,"), style=style)
-        head = f"{self._ended + self._before} of {self._total} jobs ended; {self._summary()}"
-        return Group(table, Text(head))
+        parts: list[RenderableType] = []
+        if running:
+            table = _table("job", "state", "phase")
+            for name in ("rollouts", "trials", "best", "calls", "cost", "s", "phase left"):
+                table.add_column(name, justify="right")
+            for job in running:
+                table.add_row(job.name, *_progress(job))
+            parts.append(table)
+        shown = [*list(self._failed)[-ROWS:], *list(self._fine)[-ROWS:]]
+        return Group(*parts, *self._told(shown[:ROWS]))
+
+    def _told(self, ended: Sequence[tuple[Job, Outcome]]) -> list[RenderableType]:
+        """What came of jobs, and of all together."""
+        counted = f"{self._ended + self._before} of {self._total} jobs ended"
+        summary = Text("; ".join(filter(None, (counted, self._summary()))))
+        if not ended:
+            return [summary]
+        table = _table("job", "state", "what came of it")
+        for job, outcome in ended:
+            style = "red" if outcome.error is not None else ""
+            table.add_row(job.name, outcome.state, escape(_told(outcome)), style=style)
+        return [table, summary]
+
+    def _closing(self) -> Group:
+        """What stays on the screen."""
+        shown = [*self._failed, *self._fine][:KEPT_ROWS]
+        parts = self._told(shown)
+        left_out = self._ended - len(shown)
+        if left_out > 0:
+            parts.append(Text(f"{left_out} more are not shown"))
+        return Group(*parts)
+
+
+def _table(*columns: str) -> Table:
+    table = Table(header_style="bold", expand=False)
+    for number, name in enumerate(columns):
+        table.add_column(name, overflow="fold", no_wrap=number == 0)
+    return table
 
 
 def _progress(job: Job) -> list[str]:
@@ -129,27 +163,29 @@ def _progress(job: Job) -> list[str]:
         str(facts.get("calls", 0)),
         price_text(facts.get("paid_usd", 0.0), 0),
         f"{time.time() - status.get('started_at', time.time()):.0f}",
-        _left(status, facts.get("rollouts", 0), facts.get("of")),
+        _left(status, facts.get("share", 0.0)),
     ]
 
 
-def _left(status: Mapping[str, Any], done: int, of: int | None) -> str:
+def _left(status: Mapping[str, Any], share: float) -> str:
     """How long a phase will go on at its pace so far; nothing where its end is not known."""
     began = status.get("phase_began_at")
-    if not of or not done or began is None:
+    if not 0 < share < 1 or began is None:
         return ""
-    # By the moment of the last report, which is what the count is of.
+    # By the moment of the last report, which is what the share is of.
     spent = max(0.0, status.get("written_at", began) - began)
-    return _duration(spent / done * max(0, of - done))
+    return _duration(spent / share * (1 - share))
 
 
-def _scores(outcome: Outcome) -> str:
+def _told(outcome: Outcome) -> str:
+    if outcome.error is not None:
+        return first_line(outcome.error)
     told: Any = outcome.value
     if not isinstance(told, dict) or "objective" not in told:
         return ""
     label = ", SIMULATED" if told["simulated"] else ""
     return (
-        f", test {told['objective']} {told['initial']:.3f} -> {told['final']:.3f} "
+        f"test {told['objective']} {told['initial']:.3f} -> {told['final']:.3f} "
         f"(n={told['n']}{label}), {told['finish_reason']}"
     )
 

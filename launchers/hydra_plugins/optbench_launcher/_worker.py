@@ -21,8 +21,8 @@ _CHATTY = ("httpx", "httpcore", "pyrate_limiter", "LiteLLM")
 """Loggers with a line for each request, which the ledger says better."""
 
 
-def greet() -> int:
-    """The first thing a worker does; its pid.
+def greet() -> None:
+    """The first thing a worker does.
 
     Ctrl-C reaches every process of a terminal, and it is the parent's to handle. A worker whose
     parent was killed ends itself: else the next launch would find it at work in its folders.
@@ -36,7 +36,6 @@ def greet() -> int:
         os._exit(1)
 
     threading.Thread(target=watch, name="orphan-watch", daemon=True).start()
-    return os.getpid()
 
 
 def run_optbench(task: Any, folder: str, sweep: str | None, served: Any = None) -> Outcome:
