@@ -18,6 +18,7 @@ from optbench import environment, preflight
 from optbench.config.optimizers import NoneConf
 from optbench.config.schema import BudgetConf, CacheMode, Config
 from optbench.data.items import Slice
+from optbench.metrics.base import Judged
 from optbench.models.accounts import price_text
 from optbench.models.build import cache_path, fingerprint, known_answers, task_defaults
 from optbench.models.cache import SharedCache
@@ -31,6 +32,9 @@ from optbench.prompts import Prompt
 from optbench.results.layout import JobFolder, SharedFolder
 from optbench.task import Task
 
+JUDGE_TOKENS_IN, JUDGE_TOKENS_OUT = 600, 200
+"""Of a judge's call, beside what it judges: instructions, and a verdict with its reason; estimates
+from the lengths of the built-in judges."""
 CHARACTERS_PER_TOKEN = 4
 """OpenAI's rule of thumb for English text; a tokenizer for each model would have to be downloaded."""
 SHOWN = 50
@@ -79,6 +83,13 @@ class _Cost:
 
     def scaled(self, by: float) -> _Cost:
         return _Cost(self.calls * by, self.tokens_in * by, self.tokens_out * by)
+
+    def __add__(self, other: _Cost) -> _Cost:
+        return _Cost(
+            self.calls + other.calls,
+            self.tokens_in + other.tokens_in,
+            self.tokens_out + other.tokens_out,
+        )
 
     def longer(self, tokens_in: float) -> _Cost:
         """With a longer prompt."""
@@ -236,44 +247,76 @@ def _length(prompt: Prompt, part: Slice, columns: set[str]) -> float:
     )
 
 
+@dataclass(frozen=True)
+class _Rollouts:
+    """Runs of the program under test, and the judging of what came of them."""
+
+    program: _Cost
+    judge: _Cost
+
+    @property
+    def both(self) -> _Cost:
+        return self.program + self.judge
+
+    def scaled(self, by: float) -> _Rollouts:
+        return _Rollouts(self.program.scaled(by), self.judge.scaled(by))
+
+
+def _judging(config: Config, inputs: Inputs, rollout: _Cost) -> _Cost:
+    """What judged metrics ask about one rollout, which they are shown whole."""
+    calls = sum(metric.calls for metric in inputs.metrics.values() if isinstance(metric, Judged))
+    shown = rollout.tokens_in + config.dataset.max_tokens + JUDGE_TOKENS_IN
+    return _Cost(1, shown, JUDGE_TOKENS_OUT).scaled(calls)
+
+
 def _task(config: Config, inputs: Inputs, rollout: _Cost, demonstration: float) -> _Total:
     """All phases of a task together."""
     items = len(inputs.data.validation)
-    candidate = rollout.longer(config.optimizer.expected.demonstrations * demonstration)
+    judge = _judging(config, inputs, rollout)
+    candidate = _Rollouts(
+        rollout.longer(config.optimizer.expected.demonstrations * demonstration), judge
+    )
     evaluation = items + len(inputs.data.test)
-    runs = rollout.scaled(evaluation)
-    search = own = _Cost(0, 0, 0)
-    final = _Cost(0, 0, 0)
+    runs = _Rollouts(rollout, judge).scaled(evaluation)
+    search = final = _Rollouts(_Cost(0, 0, 0), _Cost(0, 0, 0))
+    own = _Cost(0, 0, 0)
     if not isinstance(config.optimizer, NoneConf):
         search, own = _search(config, items, candidate)
         final = candidate.scaled(evaluation)
     budget = config.budget
+    fixed, searched = runs.both + final.both, search.both + own
     return _Total(
-        round(runs.calls + final.calls + _capped(search.calls + own.calls, budget.llm_calls)),
-        round(runs.tokens + final.tokens + _capped(search.tokens + own.tokens, budget.tokens)),
+        round(fixed.calls + _capped(searched.calls, budget.llm_calls)),
+        round(fixed.tokens + _capped(searched.tokens, budget.tokens)),
         _usd(config, (runs, final), search, own),
     )
 
 
-def _usd(config: Config, runs: Sequence[_Cost], search: _Cost, own: _Cost) -> float | None:
+def _usd(config: Config, fixed: Sequence[_Rollouts], search: _Rollouts, own: _Cost) -> float | None:
     price = price_of(config.model)
     own_price = price_of(config.optimizer_model or config.model)
-    if price is None or own_price is None:
+    judge_price = price_of(config.judge_model or config.model)
+    if price is None or own_price is None or judge_price is None:
         return None
-    return sum(price.of(one.tokens_in, one.tokens_out) for one in runs) + _capped(
-        price.of(search.tokens_in, search.tokens_out) + own_price.of(own.tokens_in, own.tokens_out),
-        config.budget.usd,
-    )
+
+    def of(rollouts: _Rollouts) -> float:
+        told, judged = rollouts.program, rollouts.judge
+        return price.of(told.tokens_in, told.tokens_out) + judge_price.of(
+            judged.tokens_in, judged.tokens_out
+        )
+
+    searched = of(search) + own_price.of(own.tokens_in, own.tokens_out)
+    return sum(of(one) for one in fixed) + _capped(searched, config.budget.usd)
 
 
-def _search(config: Config, items: int, rollout: _Cost) -> tuple[_Cost, _Cost]:
+def _search(config: Config, items: int, rollout: _Rollouts) -> tuple[_Rollouts, _Cost]:
     """The optimise phase's rollouts and the optimizer's own calls."""
     expected, budget = config.optimizer.expected, config.budget
     per_trial = expected.rollouts * items
     own = _Cost(expected.own_calls, *(
         expected.own_calls * tokens for tokens in (expected.own_tokens_in, expected.own_tokens_out)
     ))  # fmt: skip
-    trials = min(float(budget.trials), *_reached(budget, per_trial, rollout, own))
+    trials = min(float(budget.trials), *_reached(budget, per_trial, rollout.both, own))
     return rollout.scaled(trials * per_trial), own.scaled(trials)
 
 
@@ -283,7 +326,7 @@ def _reached(budget: BudgetConf, per_trial: float, rollout: _Cost, own: _Cost) -
     if budget.rollouts is not None:
         found.append(budget.rollouts / per_trial)
     if budget.llm_calls is not None:
-        found.append(budget.llm_calls / (per_trial + own.calls))
+        found.append(budget.llm_calls / (per_trial * rollout.calls + own.calls))
     if budget.tokens is not None:
         found.append(budget.tokens / (per_trial * rollout.tokens + own.tokens))
     return found

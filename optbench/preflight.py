@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from itertools import combinations
 
 from optbench.config import secrets
+from optbench.config.identity import MODELS
 from optbench.config.schema import (
     LIMITS,
     Config,
@@ -24,7 +25,7 @@ from optbench.data.load import load
 from optbench.environment import EMBEDDED_URL
 from optbench.errors import ConfigError, OptbenchError
 from optbench.metrics import registry
-from optbench.metrics.base import Metric
+from optbench.metrics.base import Judged, Metric
 from optbench.models.prices import price_of
 from optbench.optimizers import build as optimizers
 from optbench.prompts import Prompt
@@ -161,6 +162,8 @@ def _metrics(data: Data, metrics: Mapping[str, Metric]) -> Iterator[OptbenchErro
                     key=key,
                     mend=f"use one of {', '.join(sorted(part.items[0].row))}",
                 )
+        if isinstance(metric, Judged):
+            continue  # that would be paid
         if not any(column not in item.row for column in metric.columns for item in data.train):
             yield from _scores(name, metric, data.train, key)
 
@@ -203,8 +206,10 @@ def _slices(data: Data, prompt: Prompt) -> Iterator[OptbenchError]:
 
 
 def _models(config: Config, *, starting: bool) -> Iterator[OptbenchError]:
-    own = config.optimizer_model
-    for key, conf in (("model", config.model), *((("optimizer_model", own),) if own else ())):
+    for key in MODELS:
+        conf = getattr(config, key)
+        if conf is None:
+            continue
         if starting and not config.replay:  # a recording needs no model
             yield from _model(conf, key)
         yield from _model_numbers(conf, key)

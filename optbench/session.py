@@ -11,7 +11,7 @@ from optbench.agents.chat import ChatAgent
 from optbench.config.schema import LIMITS, Config, TrackingKind
 from optbench.data.items import Data, SliceName
 from optbench.errors import BudgetExhausted, Fatal, NoProposalsError
-from optbench.metrics.base import Metric, oriented
+from optbench.metrics.base import Judged, Metric, oriented
 from optbench.models.build import known_answers, open_gateway
 from optbench.models.calls import Phase
 from optbench.models.gateway import Alias
@@ -65,6 +65,9 @@ class Session:
         self.gateway = open_gateway(
             config, ledger, answers, stack, shared=shared, recording=recording, served=served
         )
+        for metric in metrics.values():
+            if isinstance(metric, Judged):
+                metric.judge_with(lambda asked: self.gateway.complete("judge", asked, "judge"))
         self.display.share = self._share_spent
         self._recorder = Recorder(
             folder,
@@ -270,6 +273,9 @@ class Session:
     def _share_spent(self, trials: int) -> float:
         return min(1.0, max(trials / self._config.budget.trials, self.gateway.meter.share()))
 
+    def _judged(self) -> bool:
+        return any(isinstance(metric, Judged) for metric in self._metrics.values())
+
     def _facts(self, alias: Alias) -> dict[str, Any]:
         model = self.gateway.routes[alias].model
         if model is not None:
@@ -291,6 +297,7 @@ class Session:
             "optimizer": conf.optimizer.name,
             "model": conf.model.name,
             "optimizer_model": routes["optimizer"].name,
+            "judge_model": routes["judge"].name if self._judged() else None,
             "budget": {
                 name: value for name in LIMITS if (value := getattr(conf.budget, name)) is not None
             },
@@ -312,7 +319,11 @@ class Session:
             "candidates": self._candidates(),
             "optimizer_details": dict(outcome.details),
             "ledger": self._ledger.summary(),
-            "models": {alias: self._facts(alias) for alias, route in sorted(routes.items())},
+            "models": {
+                alias: self._facts(alias)
+                for alias in sorted(routes)
+                if alias != "judge" or self._judged()
+            },
             "versions": versions(),
             "timings": {"unit": "s", **self._timings},
         }

@@ -13,8 +13,24 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-IDENTITY_VERSION = 2
+IDENTITY_VERSION = 3
 """Raised whenever the same config would get another hash."""
+
+MODELS = ("model", "optimizer_model", "judge_model")
+"""Groups that hold a model."""
+
+_NEUTRAL_OF_A_MODEL = (
+    "api_key_env",
+    "api_base",
+    "extra.api_key",
+    "timeout_s",
+    "retries",
+    "retry_for_s",
+    "max_in_flight",
+    "requests_per_minute",
+    "price",
+    "latency_s",
+)
 
 NEUTRAL_KEYS = frozenset(
     {
@@ -27,27 +43,9 @@ NEUTRAL_KEYS = frozenset(
         "budget.sweep_usd",  # stops a task unfinished, and so never changes a result
         "dataset.description",
         "dataset.licence",
+        "dataset.fingerprints",  # what the rows must be, not what they are
         "budget.name",  # a budget is its numbers
-        "model.api_key_env",
-        "model.api_base",
-        "model.extra.api_key",
-        "model.timeout_s",
-        "model.retries",
-        "model.retry_for_s",
-        "model.max_in_flight",
-        "model.requests_per_minute",
-        "model.price",
-        "model.latency_s",
-        "optimizer_model.api_key_env",
-        "optimizer_model.api_base",
-        "optimizer_model.extra.api_key",
-        "optimizer_model.timeout_s",
-        "optimizer_model.retries",
-        "optimizer_model.retry_for_s",
-        "optimizer_model.max_in_flight",
-        "optimizer_model.requests_per_minute",
-        "optimizer_model.price",
-        "optimizer_model.latency_s",
+        *(f"{model}.{key}" for model in MODELS for key in _NEUTRAL_OF_A_MODEL),
     }
 )
 """Keys that do not change a result; a test fails until each new key is put on one side."""
@@ -55,7 +53,7 @@ NEUTRAL_KEYS = frozenset(
 BINDING_KEYS = {"usd": "price", "seconds": "latency_s"}
 """Neutral keys of the models that do change a result once the budget counts what they set."""
 
-CONTENT_KEYS = frozenset({"model.path", "optimizer_model.path", "dataset.source.path"})
+CONTENT_KEYS = frozenset({"dataset.source.path", *(f"{model}.path" for model in MODELS)})
 """Keys that name a file: its content counts, not where it lies."""
 
 
@@ -79,7 +77,7 @@ def identity_of(plain: dict[Any, Any]) -> str:
         f"{model}.{key}"
         for limit, key in BINDING_KEYS.items()
         if budget.get(limit) is not None
-        for model in ("model", "optimizer_model")
+        for model in MODELS
     )
     relevant = {"identity_version": IDENTITY_VERSION, **_relevant(plain, "", binding)}
     canonical = json.dumps(relevant, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
@@ -90,13 +88,16 @@ def _relevant(node: dict[Any, Any], prefix: str, binding: frozenset[str]) -> dic
     kept: dict[str, Any] = {}
     for key, value in node.items():
         path = f"{prefix}{key}"
-        # A key that is null says as much as one that is not there: so a later version's new optional
-        # key leaves the identities of older tasks as they are.
+        # A key that is null, or an empty mapping, says as much as one that is not there: so a later
+        # version's new optional key leaves the identities of older tasks as they are.
         if value is None or (path in NEUTRAL_KEYS and path not in binding):
             continue
         if path in CONTENT_KEYS:
             value = content_of(value)
-        kept[str(key)] = _relevant(value, f"{path}.", binding) if isinstance(value, dict) else value
+        if isinstance(value, dict):
+            value = _relevant(value, f"{path}.", binding)
+        if value != {}:
+            kept[str(key)] = value
     return kept
 
 

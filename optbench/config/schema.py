@@ -61,6 +61,8 @@ class SourceConf:
     args: dict[str, Any] = field(default_factory=dict)  # generator: its keyword arguments
     split_column: str | None = None  # file, package: the column that names a row's split
     id_column: str | None = None  # column of a stable item id; else <split>-<index>
+    rename: dict[str, str] = field(default_factory=dict)  # new column: the source's own name
+    transform: str | None = None  # package.module.function: from a row to the row that is used
 
 
 @dataclass
@@ -108,6 +110,9 @@ class DatasetConf:
     source: SourceConf = MISSING
     shuffle_seed: int | None = None  # shuffles a split before slicing; null keeps its order
     slices: SlicesConf = MISSING
+    fingerprints: dict[str, str] = field(
+        default_factory=dict
+    )  # of a whole slice; others are refused
     prompt: list[MessageConf] = MISSING
     demonstration: str = MISSING  # the assistant's turn of a demonstration, such as "{answer}"
     max_tokens: int = MISSING  # longest answer of the program under test, in tokens
@@ -267,6 +272,7 @@ class Config:
     optimizer: OptimizerConf = MISSING
     model: ModelConf = MISSING
     optimizer_model: ModelConf | None = None  # null: the optimizer uses the task's model
+    judge_model: ModelConf | None = None  # scores for judged metrics; null: the task's model
     budget: BudgetConf = MISSING
     cache: CacheConf = MISSING
     engine: EngineConf = MISSING

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
+
+from optbench.models.types import ChatReply, ChatRequest
 
 Direction = Literal["maximize", "minimize"]
 
@@ -33,6 +35,22 @@ class Metric(Protocol):
 
     def score(self, output: str, row: Mapping[str, Any]) -> Score:
         """Scores one output; an exception ends the task, naming the item."""
+        ...
+
+
+Ask = Callable[[ChatRequest], ChatReply]
+"""The way to the judge's model: its budget, its cache and its ledger are the task's."""
+
+
+@runtime_checkable
+class Judged(Protocol):
+    """A metric that a model scores, besides what every metric is."""
+
+    calls: int
+    """To the judge's model for one output, for the plan."""
+
+    def judge_with(self, ask: Ask) -> None:
+        """Called once before the first output is scored."""
         ...
 
 

@@ -38,11 +38,15 @@ if TYPE_CHECKING:
     from optbench.metrics.base import Metric
     from optbench.models.simulated import AnswerKey
 
+JUDGE_MAX_TOKENS = 1024
+"""Of a verdict with its reason."""
+
 
 def uses_simulation(config: Config) -> bool:
     """Whether any of a task's models is simulated."""
     return any(
-        isinstance(conf, SimulatedModelConf) for conf in (config.model, config.optimizer_model)
+        isinstance(conf, SimulatedModelConf)
+        for conf in (config.model, config.optimizer_model, config.judge_model)
     )
 
 
@@ -71,6 +75,12 @@ def open_gateway(
     own = config.optimizer_model
     optimizer = task if own is None else _started(own, config, answers, stack, recording, served)
     proposing = own or config.model
+    judging = config.judge_model or config.model
+    judge = (
+        task
+        if config.judge_model is None
+        else _started(judging, config, answers, stack, recording, served)
+    )
     routes: dict[Alias, Route] = {
         "task": _route(
             config.model,
@@ -83,6 +93,12 @@ def open_gateway(
             fingerprint(proposing, config, answers),
             optimizer,
             vars(proposing.proposals),
+        ),
+        "judge": _route(
+            judging,
+            fingerprint(judging, config, answers),
+            judge,
+            {"temperature": judging.temperature, "max_tokens": JUDGE_MAX_TOKENS},
         ),
     }
     budget = config.budget

@@ -27,8 +27,8 @@ from optbench.models.retry import RetryPolicy
 from optbench.models.throttle import Rate, Throttle
 from optbench.models.types import ChatModel, ChatReply, ChatRequest, ModelCallError
 
-Alias = Literal["task", "optimizer"]
-"""Which of a task's two models: the one that runs the prompt, or the one that writes prompts."""
+Alias = Literal["task", "optimizer", "judge"]
+"""Which of a task's models: the one that runs the prompt, that writes prompts, or that judges."""
 
 GAVE_UP_S = 60.0
 """For this long a question that failed for good fails again at once, in seconds. Libraries that come

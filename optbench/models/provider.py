@@ -12,6 +12,7 @@ import litellm
 from litellm.llms.custom_llm import CustomLLM
 from pydantic import BaseModel, ValidationError
 
+from optbench.models.calls import Role
 from optbench.models.gateway import Alias, Gateway
 from optbench.models.types import ChatReply, ChatRequest, FailureKind, ModelCallError
 
@@ -54,7 +55,7 @@ def registered(gateway: Gateway) -> Iterator[None]:
 
 
 class GatewayProvider(CustomLLM):  # type: ignore[misc]  # litellm ships no types for it
-    """Hands completions to a gateway; whoever comes this way is an optimizer."""
+    """Hands completions to a gateway; who asks for the judge judges, any other is an optimizer."""
 
     def __init__(self, gateway: Gateway) -> None:
         super().__init__()
@@ -70,7 +71,8 @@ class GatewayProvider(CustomLLM):  # type: ignore[misc]  # litellm ships no type
 
     def _answer(self, alias: Alias, request: ChatRequest, usable: Callable[[str], bool]) -> Any:
         try:
-            reply = self._gateway.complete(alias, request, "optimizer", usable=usable)
+            role: Role = "judge" if alias == "judge" else "optimizer"
+            reply = self._gateway.complete(alias, request, role, usable=usable)
         except ModelCallError as error:
             raise _LITELLM_ERRORS[error.kind](
                 message=error.what, model=alias, llm_provider=PROVIDER

@@ -28,7 +28,8 @@ def needed(task: Task) -> dict[Opening, str]:
     """The embedded models that a task will ask, each with its short name."""
     if task.config.replay:
         return {}
-    confs = (task.config.model, task.config.optimizer_model)
+    config = task.config
+    confs = (config.model, config.optimizer_model, config.judge_model)
     return {Opening.of(conf): conf.name for conf in confs if isinstance(conf, EmbeddedModelConf)}
 
 
