@@ -17,7 +17,7 @@ from rich.table import Table
 from optbench import environment, preflight
 from optbench.config.optimizers import NoneConf
 from optbench.config.schema import BudgetConf, CacheMode, Config
-from optbench.data.items import Slice
+from optbench.data.items import Data, Slice
 from optbench.metrics.base import Judged
 from optbench.models.accounts import price_text
 from optbench.models.build import cache_path, fingerprint, known_answers, task_defaults
@@ -35,6 +35,8 @@ from optbench.task import Task
 JUDGE_TOKENS_IN, JUDGE_TOKENS_OUT = 600, 200
 """Of a judge's call, beside what it judges: instructions, and a verdict with its reason; estimates
 from the lengths of the built-in judges."""
+STEP_TOKENS = 200
+"""Of what an agent puts into a prompt besides the item: a summary, or some paragraphs."""
 CHARACTERS_PER_TOKEN = 4
 """OpenAI's rule of thumb for English text; a tokenizer for each model would have to be downloaded."""
 SHOWN = 50
@@ -225,15 +227,23 @@ def leave_no_trace(folder: Path) -> None:
 
 
 def _rollout(config: Config, inputs: Inputs) -> tuple[_Cost, float]:
-    """One run of the initial prompt, and the tokens that one demonstration adds to it."""
+    """One run of the initial candidate, and the tokens that one demonstration adds to it."""
     columns = inputs.prompt.placeholders()
     answer = {"role": "assistant", "content": config.dataset.demonstration}
-    shown = Prompt((*inputs.prompt.messages[-1:], answer))
-    rollout = _length(inputs.prompt, inputs.data.validation, columns)
+    parts = inputs.prompt.parts.values()
+    rollout = sum(
+        _length(part, inputs.data.validation, columns) + _given(part, inputs.data) for part in parts
+    )
+    shown = Prompt((*(part.messages[-1] for part in parts), answer))
     return (
-        _Cost(1, rollout, config.dataset.max_tokens),
+        _Cost(len(parts), rollout, len(parts) * config.dataset.max_tokens),
         _length(shown, inputs.data.train, columns | shown.placeholders()),
     )
+
+
+def _given(prompt: Prompt, data: Data) -> float:
+    """What an agent fills in itself, in tokens."""
+    return STEP_TOKENS * len(prompt.placeholders() - set(data.train.items[0].row))
 
 
 def _length(prompt: Prompt, part: Slice, columns: set[str]) -> float:
@@ -349,6 +359,8 @@ def _in_cache(config: Config, inputs: Inputs, shared: SharedFolder) -> int:
     if config.cache.mode is CacheMode.off or not path.exists():
         return 0
     prompt, data = inputs.prompt, inputs.data
+    if not isinstance(prompt, Prompt):
+        return 0  # what it asks depends on what it was told
     columns = prompt.placeholders()
     answers = known_answers(config, data, columns, inputs.objective)
     mark = fingerprint(config.model, config, answers)

@@ -8,8 +8,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import combinations
 
+from optbench.agents import build as agents
+from optbench.agents.protocol import Agent
 from optbench.config import secrets
 from optbench.config.identity import MODELS
+from optbench.config.optimizers import NoneConf
 from optbench.config.schema import (
     LIMITS,
     Config,
@@ -18,7 +21,6 @@ from optbench.config.schema import (
     ModelConf,
     Role,
     TrackingKind,
-    initial_messages,
 )
 from optbench.data.items import Data, Slice
 from optbench.data.load import load
@@ -28,7 +30,7 @@ from optbench.metrics import registry
 from optbench.metrics.base import Judged, Metric
 from optbench.models.prices import price_of
 from optbench.optimizers import build as optimizers
-from optbench.prompts import Prompt
+from optbench.prompts import Candidate, Prompt
 
 OWN_PARAMETERS = frozenset(
     {
@@ -66,13 +68,15 @@ class Inputs:
 
     Attributes:
         data: Items.
-        prompt: The initial prompt.
+        prompt: The initial candidate.
+        agent: The program under test.
         metrics: By name; the first is the objective.
         problems: Found in them.
     """
 
     data: Data
-    prompt: Prompt
+    prompt: Candidate
+    agent: Agent
     metrics: dict[str, Metric]
     problems: tuple[OptbenchError, ...]
 
@@ -89,10 +93,15 @@ def read(config: Config) -> Inputs:
         OptbenchError: When something cannot be read.
     """
     data = load(config.dataset, test_mode=config.test_mode)
-    prompt = Prompt(tuple(initial_messages(config.dataset)))
+    agent = agents.build(config.agent)
+    prompt = agents.initial(config.agent, config.dataset)
     metrics = registry.build(config.dataset.metrics)
-    problems = (*_prompt(config, data, prompt), *_metrics(data, metrics), *_slices(data, prompt))
-    return Inputs(data, prompt, metrics, problems)
+    problems = (
+        *_prompts(config, data, prompt, agent),
+        *_metrics(data, metrics),
+        *_slices(data, prompt, agent),
+    )
+    return Inputs(data, prompt, agent, metrics, problems)
 
 
 def check(config: Config, inputs: Inputs, *, starting: bool = True) -> None:
@@ -109,6 +118,8 @@ def check(config: Config, inputs: Inputs, *, starting: bool = True) -> None:
     problems = [
         *inputs.problems,
         *optimizers.check(config.optimizer),
+        *_several_prompts(config, inputs.prompt),
+        *optimizers.nothing_to_rewrite(config.optimizer, inputs.prompt),
         *_models(config, starting=starting),
         *(_tracking(config) if starting else ()),
         *_numbers(config),
@@ -117,27 +128,57 @@ def check(config: Config, inputs: Inputs, *, starting: bool = True) -> None:
         raise PreflightError(problems)
 
 
-def _prompt(config: Config, data: Data, prompt: Prompt) -> Iterator[OptbenchError]:
+def _prompts(
+    config: Config, data: Data, candidate: Candidate, agent: Agent
+) -> Iterator[OptbenchError]:
     # Those that every row has: one row without a value would show the model a bare placeholder.
     columns = set.intersection(*(set(item.row) for part in data for item in part))
-    for name in sorted(prompt.placeholders() - columns):
-        yield _no_column("dataset.prompt", name, columns)
+    yield from agents.missing_prompts(agent, config.agent)
+    given = agents.inputs(agent)
+    for name, prompt in candidate.parts.items():
+        key = f"agent.prompts.{name}" if config.agent.prompts else "dataset.prompt"
+        known = columns | set((given or {}).get(name, ()))
+        if given is not None or not config.agent.prompts:
+            for placeholder in sorted(prompt.placeholders() - known):
+                yield _no_column(key, placeholder, known)
+        yield from _last_message(prompt, key)
+    for name in sorted(set(agents.columns(agent)) - columns):
+        yield ConfigError(
+            f"agent '{config.agent.name}' reads column '{name}', which not all rows have",
+            key="agent",
+            mend=f"choose another agent or dataset; there are {', '.join(sorted(columns))}",
+        )
     shown = Prompt(({"role": "user", "content": config.dataset.demonstration},)).placeholders()
     for name in sorted(shown - columns):
         yield _no_column("dataset.demonstration", name, columns)
-    roles = [message.role for message in config.dataset.prompt]
-    if not roles or roles[-1] is not Role.user:
+
+
+def _last_message(prompt: Prompt, key: str) -> Iterator[OptbenchError]:
+    if not prompt.messages or prompt.messages[-1]["role"] != Role.user.value:
         yield ConfigError(
             "the last message must be the user's",
-            key="dataset.prompt",
+            key=key,
             mend="end the prompt with {role: user, content: ...}",
         )
     elif not Prompt(prompt.messages[-1:]).placeholders():
         yield ConfigError(
-            "the user's message shows nothing of the item",
-            key="dataset.prompt",
-            mend="put a {column} into it",
+            "the user's message shows nothing of the item", key=key, mend="put a {column} into it"
         )
+
+
+def _several_prompts(config: Config, candidate: Candidate) -> Iterator[OptbenchError]:
+    # The control that changes nothing has nothing to be able to do.
+    if config.optimizer.several_prompts or isinstance(candidate, Prompt):
+        return
+    if isinstance(config.optimizer, NoneConf):
+        return
+    yield ConfigError(
+        f"agent '{config.agent.name}' has {len(candidate.parts)} prompts, and optimizer "
+        f"'{config.optimizer.name}' can improve but one",
+        key="optimizer",
+        mend="choose agent=chat, or another optimizer; a class of your own that can states "
+        "several_prompts: true in its YAML",
+    )
 
 
 def _no_column(key: str, name: str, columns: set[str]) -> ConfigError:
@@ -181,9 +222,13 @@ def _scores(name: str, metric: Metric, part: Slice, key: str) -> Iterator[Optben
         )
 
 
-def _slices(data: Data, prompt: Prompt) -> Iterator[OptbenchError]:
+def _slices(data: Data, prompt: Candidate, agent: Agent) -> Iterator[OptbenchError]:
+    read = prompt.placeholders() | set(agents.columns(agent))
     asked = {
-        part.name: {str(prompt.render(item.row, item.row)): item.id for item in part}
+        part.name: {
+            str({name: item.row[name] for name in sorted(read) if name in item.row}): item.id
+            for item in part
+        }
         for part in data
     }
     for part in data:

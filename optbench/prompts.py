@@ -1,4 +1,4 @@
-"""The thing that is optimised: a chat prompt with placeholders, and how it becomes messages."""
+"""The thing that is optimised: chat prompts with placeholders, and how they become messages."""
 
 from __future__ import annotations
 
@@ -11,12 +11,15 @@ from typing import Any
 
 from optbench.models.types import Message
 
+ONLY = "prompt"
+"""What the one prompt of a program is called that has no other."""
+
 _PLACEHOLDER = re.compile(r"\{([^{}\n]+)\}")
 
 
 @dataclass(frozen=True)
 class Prompt:
-    """A candidate prompt.
+    """A chat prompt; the candidate of a program that has but one.
 
     Attributes:
         messages: Chat messages; ``{column}`` stands for a value of the item.
@@ -30,8 +33,12 @@ class Prompt:
     @property
     def fingerprint(self) -> str:
         """12 hex digits of the sha256 of messages and parameters: equal prompts, equal fingerprint."""
-        text = json.dumps(self.to_json(), sort_keys=True, ensure_ascii=True)
-        return hashlib.sha256(text.encode()).hexdigest()[:12]
+        return _fingerprint(self.to_json())
+
+    @property
+    def parts(self) -> Mapping[str, Prompt]:
+        """The prompts of the program by name: this one."""
+        return {ONLY: self}
 
     def placeholders(self) -> set[str]:
         """The names in braces, over all messages."""
@@ -64,6 +71,38 @@ class Prompt:
         return plain
 
 
+@dataclass(frozen=True)
+class PromptSet:
+    """The candidate of a program with several prompts, which are improved together.
+
+    Attributes:
+        parts: Its prompts by name, in the order of the program.
+    """
+
+    parts: Mapping[str, Prompt]
+
+    @property
+    def fingerprint(self) -> str:
+        """See :attr:`Prompt.fingerprint`."""
+        return _fingerprint(self.to_json())
+
+    def placeholders(self) -> set[str]:
+        """The names in braces, over all prompts."""
+        return set().union(*(part.placeholders() for part in self.parts.values()))
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain data, for files."""
+        return {"prompts": {name: part.to_json() for name, part in self.parts.items()}}
+
+
+Candidate = Prompt | PromptSet
+
+
+def candidate_of(parts: Mapping[str, Prompt]) -> Candidate:
+    """What a program's prompts are together: the one alone, or a set."""
+    return parts[ONLY] if set(parts) == {ONLY} else PromptSet(dict(parts))
+
+
 def fill(template: str, row: Mapping[str, Any]) -> str:
     """Fills every ``{column}`` of a template from a row, in one pass."""
     return _PLACEHOLDER.sub(lambda match: str(row.get(match[1], match[0])), template)
@@ -72,3 +111,8 @@ def fill(template: str, row: Mapping[str, Any]) -> str:
 def escape_free(text: str) -> bool:
     """Whether a literal text holds nothing that rendering would take for a placeholder."""
     return not _PLACEHOLDER.search(text)
+
+
+def _fingerprint(plain: Mapping[str, Any]) -> str:
+    text = json.dumps(plain, sort_keys=True, ensure_ascii=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:12]

@@ -10,7 +10,7 @@ from typing import Any
 
 from optbench.metrics.base import mean
 from optbench.models.ledger import Ledger
-from optbench.prompts import Prompt
+from optbench.prompts import Candidate
 from optbench.results.layout import SCHEMA_VERSION, JobFolder, write_items
 from optbench.rollouts import Rollout
 
@@ -39,7 +39,7 @@ class Trial:
     """One scored candidate, as the listener of trials sees it."""
 
     index: int
-    prompt: Prompt
+    prompt: Candidate
     slice: str
     items: int
     means: dict[str, float]

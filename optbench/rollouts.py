@@ -8,14 +8,14 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 
-from optbench.agents.chat import ChatAgent
+from optbench.agents.program import Program
 from optbench.data.items import Item, Slice, SliceName
 from optbench.errors import Cancelled, OptbenchError
 from optbench.metrics.base import Metric, Score, mean, oriented
 from optbench.models.calls import Phase
 from optbench.models.gateway import Gateway
 from optbench.models.types import ChatReply
-from optbench.prompts import Prompt
+from optbench.prompts import Candidate
 
 
 @dataclass(frozen=True)
@@ -24,24 +24,26 @@ class Rollout:
 
     Attributes:
         started_at: Seconds since the epoch.
-        latency_s: Wall time of the model call with its retries, in seconds.
+        latency_s: Wall time of the model calls with their retries, in seconds.
+        steps: Of a program with several calls, the name and the reply of each.
     """
 
     phase: Phase
     slice: SliceName
     item: Item
-    prompt: Prompt
+    prompt: Candidate
     reply: ChatReply
     scores: Mapping[str, Score]
     started_at: float
     latency_s: float
+    steps: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)
 class Evaluation:
     """A prompt's rollouts on items of one slice, in the items' order."""
 
-    prompt: Prompt
+    prompt: Candidate
     slice: SliceName
     rollouts: tuple[Rollout, ...] = field(repr=False)
 
@@ -55,7 +57,7 @@ class Runner:
     """Runs rollouts, tells the listener of each, and stops when the task is cancelled.
 
     Args:
-        agent: The program under test.
+        program: The program under test.
         gateway: Knows the current phase.
         metrics: By name; the first is the objective.
         n_threads: Items at once in :meth:`evaluate`.
@@ -64,7 +66,7 @@ class Runner:
 
     def __init__(
         self,
-        agent: ChatAgent,
+        program: Program,
         gateway: Gateway,
         metrics: Mapping[str, Metric],
         *,
@@ -75,7 +77,7 @@ class Runner:
         self.objective = next(iter(metrics))
         self.n_threads = n_threads
         self.cancelled = gateway.cancelled
-        self._agent = agent
+        self._program = program
         self._gateway = gateway
         self._listen = listen
         self._given: dict[tuple[str, str, str], Rollout] = {}
@@ -90,7 +92,7 @@ class Runner:
         for done in evaluation.rollouts:
             self._given[_key(done.prompt, done.item, done.slice)] = done
 
-    def rollout(self, prompt: Prompt, item: Item, slice_name: SliceName) -> Rollout:
+    def rollout(self, prompt: Candidate, item: Item, slice_name: SliceName) -> Rollout:
         """Runs and scores one item: one inference serves all metrics.
 
         Raises:
@@ -108,14 +110,17 @@ class Runner:
                 return given
             self._gateway.meter.begin_rollout()
         phase, started_at, clock = self._gateway.phase, time.time(), time.perf_counter()
-        reply = self._agent.run(prompt, item)
+        output = self._program.run(prompt, item)
         latency = time.perf_counter() - clock
-        scores = {name: self._score(name, reply.text, item) for name in self.metrics}
-        done = Rollout(phase, slice_name, item, prompt, reply, scores, started_at, latency)
+        scores = {name: self._score(name, output.reply.text, item) for name in self.metrics}
+        steps = output.steps if len(output.steps) > 1 else ()
+        done = Rollout(
+            phase, slice_name, item, prompt, output.reply, scores, started_at, latency, steps
+        )
         self._listen(done)
         return done
 
-    def evaluate(self, prompt: Prompt, part: Slice, items: Sequence[Item] = ()) -> Evaluation:
+    def evaluate(self, prompt: Candidate, part: Slice, items: Sequence[Item] = ()) -> Evaluation:
         """Runs a prompt on a slice, or on some of its items.
 
         The first failure ends it: a mean over the items that happened to work is no score.
@@ -166,5 +171,5 @@ class Runner:
             ) from error
 
 
-def _key(prompt: Prompt, item: Item, slice_name: SliceName) -> tuple[str, str, str]:
+def _key(prompt: Candidate, item: Item, slice_name: SliceName) -> tuple[str, str, str]:
     return prompt.fingerprint, item.id, slice_name

@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack, nullcontext
 from typing import Any
 
-from optbench.agents.chat import ChatAgent
+from optbench.agents.program import Program
+from optbench.agents.protocol import Agent
 from optbench.config.schema import LIMITS, Config, TrackingKind
 from optbench.data.items import Data, SliceName
 from optbench.errors import BudgetExhausted, Fatal, NoProposalsError
@@ -21,7 +22,7 @@ from optbench.models.recording import Recording
 from optbench.optimizers import build as optimizers
 from optbench.optimizers.protocol import Outcome, Problem
 from optbench.progress import Display
-from optbench.prompts import Prompt
+from optbench.prompts import Candidate, Prompt
 from optbench.recorder import Recorder, Trial
 from optbench.results.layout import JobFolder, SharedFolder
 from optbench.results.summary import lifts, table, verdict
@@ -39,7 +40,8 @@ class Session:
         self,
         config: Config,
         data: Data,
-        prompt: Prompt,
+        prompt: Candidate,
+        agent: Agent,
         metrics: Mapping[str, Metric],
         ledger: Ledger,
         folder: JobFolder,
@@ -58,7 +60,7 @@ class Session:
         self._folder = folder
         self._recording = recording
         self._timings: dict[str, float] = {}
-        columns = prompt.placeholders()
+        columns = prompt.placeholders() & set(data.train.items[0].row)
         self.display = Display(title, ledger)
         objective = next(iter(metrics.values()))
         answers = known_answers(config, data, columns, objective)
@@ -78,7 +80,7 @@ class Session:
             on_trial=self._tried,
         )
         self.runner = Runner(
-            ChatAgent(self.gateway, columns),
+            Program(agent, self.gateway, prompt),
             self.gateway,
             metrics,
             n_threads=config.n_threads,
@@ -176,7 +178,7 @@ class Session:
                 self._timings[phase] = round(begun + time.perf_counter(), 3)
                 self._recorder.flush()
 
-    def _evaluate(self, prompt: Prompt, name: str) -> dict[SliceName, Evaluation]:
+    def _evaluate(self, prompt: Candidate, name: str) -> dict[SliceName, Evaluation]:
         done: dict[SliceName, Evaluation] = {}
         for part in (self._data.validation, self._data.test):
             done[part.name] = self.runner.evaluate(prompt, part)
@@ -294,6 +296,7 @@ class Session:
         routes = self.gateway.routes
         return {
             "dataset": conf.dataset.name,
+            "agent": conf.agent.name,
             "optimizer": conf.optimizer.name,
             "model": conf.model.name,
             "optimizer_model": routes["optimizer"].name,

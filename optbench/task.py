@@ -74,8 +74,9 @@ class Task:
         if conf.replay:
             label += "  [REPLAY: no model is asked]"
         small = f"  [test_mode: {TEST_MODE_ITEMS} items a slice]" if conf.test_mode else ""
+        agent = f" ({conf.agent.name})" if conf.agent.prompts else ""
         return (
-            f"optbench {self.identity[:6]}: {conf.dataset.name} x {conf.optimizer.name} x "
+            f"optbench {self.identity[:6]}: {conf.dataset.name}{agent} x {conf.optimizer.name} x "
             f"{conf.model.name}, {_told(conf.budget)}, seed {conf.seed}{small}{label}"
         )
 
@@ -182,7 +183,7 @@ def _run(
     environment.prepare(config.tracking)
     inputs = preflight.read(config)
     preflight.check(config, inputs)
-    data, prompt, metrics = inputs.data, inputs.prompt, inputs.metrics
+    data = inputs.data
     write_json(folder.task, _described(task, data))
     # Here: it imports opik, which takes seconds that a bad config need not wait for.
     from optbench.session import Session
@@ -198,8 +199,9 @@ def _run(
         session = Session(
             config,
             data,
-            prompt,
-            metrics,
+            inputs.prompt,
+            inputs.agent,
+            inputs.metrics,
             ledger,
             folder,
             task.title,

@@ -2,40 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Mapping
+from typing import Any
 
-from optbench.data.items import Item
-from optbench.models.gateway import Gateway
-from optbench.models.types import ChatReply, ChatRequest
-from optbench.prompts import Prompt
-
-_OWN = ("temperature", "max_tokens")
+from optbench.agents.protocol import Step
+from optbench.prompts import ONLY
 
 
 class ChatAgent:
-    """Renders the prompt for an item and asks the task's model.
+    """Asks the task's model with the dataset's prompt."""
 
-    Args:
-        gateway: The way to the model.
-        columns: The columns a prompt may show: those of the initial prompt, so that no candidate
-            sees more of an item than any other.
-    """
-
-    def __init__(self, gateway: Gateway, columns: Iterable[str]) -> None:
-        self._gateway = gateway
-        self.columns = frozenset(columns)
-
-    def run(self, prompt: Prompt, item: Item) -> ChatReply:
-        """One rollout's model call.
-
-        Raises:
-            ModelCallError: When the model gave no reply.
-        """
-        extra = {key: value for key, value in prompt.params.items() if key not in _OWN}
-        request = ChatRequest(
-            messages=prompt.render(item.row, self.columns),
-            temperature=prompt.params.get("temperature"),
-            max_tokens=prompt.params.get("max_tokens"),
-            extra=extra,
-        )
-        return self._gateway.complete("task", request, "task")
+    def run(self, step: Step, row: Mapping[str, Any]) -> str:  # noqa: ARG002  step shows the item
+        """One reply."""
+        return step(ONLY)

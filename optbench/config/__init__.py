@@ -5,6 +5,7 @@ from __future__ import annotations
 from optbench.config import optimizers
 from optbench.config.compat import register_resolver, store
 from optbench.config.schema import (
+    AgentConf,
     BudgetConf,
     CacheConf,
     Config,
@@ -37,6 +38,7 @@ def register() -> None:
     store(name="optbench_schema", node=Config)
     plain = {
         "dataset": DatasetConf,
+        "agent": AgentConf,
         "budget": BudgetConf,
         "cache": CacheConf,
         "engine": EngineConf,

@@ -39,6 +39,7 @@ NEUTRAL_KEYS = frozenset(
         "cache",  # who pays for a reply
         "replay",
         "plan",
+        "optimizer.several_prompts",  # what it can do, for preflight
         "optimizer.expected",  # an expectation, for the plan
         "budget.sweep_usd",  # stops a task unfinished, and so never changes a result
         "dataset.description",

@@ -119,9 +119,25 @@ class DatasetConf:
     metrics: list[MetricConf] = MISSING
 
 
+@dataclass
+class AgentConf:
+    """The program under test: a class, and the prompts that it runs with."""
+
+    name: str = MISSING  # short name in tables
+    target: str = MISSING  # package.module.Class, see optbench.agents.protocol
+    params: dict[str, Any] = field(default_factory=dict)  # keyword arguments of the class
+    # By name lists of {role, content}, in the order they are used; empty: the dataset's prompt alone.
+    prompts: dict[str, Any] = field(default_factory=dict)
+
+
 def initial_messages(dataset: DatasetConf) -> list[dict[str, str]]:
     """The initial prompt as plain chat messages."""
     return [{"role": m.role.value, "content": m.content} for m in dataset.prompt]
+
+
+def initial_prompts(config: Config) -> dict[str, list[dict[str, str]]]:
+    """The initial prompts of the program by name, as plain chat messages."""
+    return dict(config.agent.prompts) or {"prompt": initial_messages(config.dataset)}
 
 
 @dataclass
@@ -213,6 +229,7 @@ class OptimizerConf:
     target: str = MISSING  # package.module.Class, see optbench.optimizers.protocol
     params: Any = MISSING  # keyword arguments of the class
     optimize: Any = MISSING  # keyword arguments of the search itself
+    several_prompts: bool = False  # whether it can improve an agent that has several
     expected: ExpectedConf = field(default_factory=ExpectedConf)
 
 
@@ -269,6 +286,7 @@ class Config:
     """One task: dataset x optimizer x model, and how it is run."""
 
     dataset: DatasetConf = MISSING
+    agent: AgentConf = MISSING
     optimizer: OptimizerConf = MISSING
     model: ModelConf = MISSING
     optimizer_model: ModelConf | None = None  # null: the optimizer uses the task's model

@@ -18,7 +18,7 @@ from optbench.config.schema import (
     LiteLLMModelConf,
     ModelConf,
     SimulatedModelConf,
-    initial_messages,
+    initial_prompts,
 )
 from optbench.errors import ConfigError
 from optbench.models.budget import Limits
@@ -165,7 +165,7 @@ def fingerprint(conf: ModelConf, config: Config, answers: Sequence[AnswerKey]) -
         facts |= {
             "seed": config.seed,
             "errors": vars(conf.errors),
-            "prompt": initial_messages(config.dataset),
+            "prompts": initial_prompts(config),
             "answers": [vars(key) for key in answers],
         }
     text = json.dumps(facts, sort_keys=True, default=str)
@@ -215,7 +215,7 @@ def _open(
             seed=config.seed,
             latency_s=conf.latency_s,
             errors=vars(conf.errors),
-            prompt=initial_messages(config.dataset),
+            prompts=initial_prompts(config),
         )
     if isinstance(conf, EmbeddedModelConf):
         return _embedded(conf, served)

@@ -114,7 +114,7 @@ class SimulatedModel:
         latency_s: Seconds that a call takes.
         errors: Share of calls, 0 to 1, that fail in each of the ways :data:`ERRORS` names; by a
             hash of seed, request and how often it was asked, so that a retry may succeed.
-        prompt: The task's initial prompt, from which candidates are made.
+        prompts: The task's initial prompts by name, from which candidates are made.
 
     Raises:
         ConfigError: For a way to fail that it does not know.
@@ -129,7 +129,7 @@ class SimulatedModel:
         seed: int,
         latency_s: float = 0.0,
         errors: Mapping[str, float] | None = None,
-        prompt: Sequence[Message] = (),
+        prompts: Mapping[str, Sequence[Message]] | None = None,
     ) -> None:
         for name in errors or {}:
             if name not in ERRORS:
@@ -141,7 +141,7 @@ class SimulatedModel:
         self._seed = seed
         self._latency_s = latency_s
         self._errors = dict(errors or {})
-        self._prompt = tuple(prompt)
+        self._prompts = dict(prompts or {})
         self._lock = threading.Lock()
         self._asked: Counter[str] = Counter()
         self._known_prefixes: dict[tuple[tuple[str, str], ...], PromptProperties] = {}
@@ -193,7 +193,7 @@ class SimulatedModel:
     def _reply_text(self, request: ChatRequest) -> str:
         key = None if request.response_format else self._item(request.messages)
         if key is None:
-            return propose(request, self._prompt, seed=self._seed)
+            return propose(request, self._prompts, seed=self._seed)
         properties = self._properties(request.messages[:-1])
         return self._answer(key, properties, request)
 

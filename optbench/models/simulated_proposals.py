@@ -1,6 +1,6 @@
 """How the simulated model answers an optimizer: valid replies, candidates of varied worth.
 
-A candidate is the task's initial prompt with sentences added that the simulated program under test
+A candidate is an initial prompt of the task with sentences added that the simulated program under test
 reacts to, for better, for worse or not at all; which ones is a hash of the request. Sentences that the
 request already quotes are likely kept, so that a search builds on what it has found.
 """
@@ -27,22 +27,26 @@ WORSE = ("Explain your reasoning at length.", "Reply in full sentences.")
 EXAMPLES_HERE = "FEW_SHOT_EXAMPLE_PLACEHOLDER"
 """The mark that opik-optimizer's few-shot optimizer replaces with examples."""
 
+_ANY = [
+    {"role": "system", "content": "Answer the question."},
+    {"role": "user", "content": "{question}"},
+]
 MAX_ITEMS = 3
 _KEPT = 0.8
 _ADDED = {BETTER: 0.4, NEUTRAL: 0.25, WORSE: 0.15}
 
 
-def propose(request: ChatRequest, prompt: Sequence[Message], *, seed: int) -> str:
+def propose(request: ChatRequest, prompts: Mapping[str, Sequence[Message]], *, seed: int) -> str:
     """A reply to a request that is about prompts rather than about an item.
 
     Args:
         request: Free text, or structured by a JSON schema.
-        prompt: The task's initial prompt.
+        prompts: The task's initial prompts by name.
         seed: The task's; replies also vary with the request's own seed.
     """
     text = "\n".join(message["content"] for message in request.messages)
     digest = hashlib.sha256(f"{seed}\x1f{request.seed}\x1f{text}".encode()).digest()
-    writer = _Writer(text, prompt, random.Random(int.from_bytes(digest[:8], "big")))
+    writer = _Writer(text, prompts, random.Random(int.from_bytes(digest[:8], "big")))
     if not request.response_format:
         return writer.free_text()
     named = request.response_format.get("json_schema")
@@ -53,16 +57,24 @@ def propose(request: ChatRequest, prompt: Sequence[Message], *, seed: int) -> st
 class _Writer:
     """Fills in one reply; every choice comes from one generator."""
 
-    def __init__(self, text: str, prompt: Sequence[Message], rng: random.Random) -> None:
+    def __init__(
+        self, text: str, prompts: Mapping[str, Sequence[Message]], rng: random.Random
+    ) -> None:
         self._text = text
-        self._prompt = [dict(message) for message in prompt] or [
-            {"role": "system", "content": "Answer the question."},
-            {"role": "user", "content": "{question}"},
-        ]
+        self._prompts = {
+            name: [dict(message) for message in prompt] for name, prompt in prompts.items()
+        } or {"prompt": _ANY}
+        self._prompt = self._meant()
         self._rng = rng
 
+    def _meant(self) -> list[dict[str, str]]:
+        """The prompt that a request about one of several quotes; the first where it quotes none."""
+        last = {name: prompt[-1]["content"] for name, prompt in self._prompts.items()}
+        quoted = [name for name, content in last.items() if content in self._text]
+        return self._prompts[quoted[0] if len(quoted) == 1 else next(iter(self._prompts))]
+
     def messages(self) -> list[dict[str, str]]:
-        """A candidate: the initial prompt with another system message."""
+        """A candidate: the initial prompt that is meant, with another system message."""
         written = [dict(message) for message in self._prompt]
         system = next((m for m in written if m["role"] == "system"), None)
         if system is None:
@@ -135,20 +147,31 @@ class _Writer:
         return None if kind == "null" else self._string(name)
 
     def _object(self, schema: Mapping[str, Any], root: Mapping[str, Any]) -> dict[str, Any]:
-        properties = schema.get("properties", {})
-        return {
-            name: self.value(sub, root, name)
-            for name, sub in properties.items()
-            if "tool" not in name and not name.startswith("parameter_")
-        }
+        found = {}
+        for name, sub in schema.get("properties", {}).items():
+            if "tool" in name or name.startswith("parameter_"):
+                continue
+            if name in self._prompts and len(self._prompts) > 1:
+                self._prompt = self._prompts[name]
+            found[name] = self.value(sub, root, name)
+        return found
 
     def _array(self, schema: Mapping[str, Any], root: Mapping[str, Any], name: str) -> list[Any]:
         items = _resolved(schema.get("items", {}), root)
         if {"role", "content"} <= set(items.get("properties", {})):
             return self.messages()
+        if {"name", "messages"} <= set(items.get("properties", {})):
+            return [self._named(part, items, root) for part in self._prompts]
         most = int(schema.get("maxItems", MAX_ITEMS))
         count = max(int(schema.get("minItems", 1)), min(MAX_ITEMS, most))
         return [self.value(items, root, name) for _ in range(count)]
+
+    def _named(
+        self, part: str, schema: Mapping[str, Any], root: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        """A new version of one of several prompts."""
+        self._prompt = self._prompts[part]
+        return {**self._object(schema, root), "name": part}
 
     def _string(self, name: str) -> str:
         if name == "template":

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-import importlib
-import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any, cast
 
-from optbench.complaints import close_names
-from optbench.config.optimizers import OpikConf
+from optbench import imports
+from optbench.config.optimizers import FewShotConf, OpikConf
 from optbench.config.schema import OptimizerConf
 from optbench.errors import ConfigError
 from optbench.optimizers.protocol import Optimizer
+from optbench.prompts import Candidate
 
 
 def build(conf: OptimizerConf) -> Optimizer:
@@ -21,7 +20,7 @@ def build(conf: OptimizerConf) -> Optimizer:
     Raises:
         ConfigError: When it cannot be imported, or takes other parameters.
     """
-    kind = _class(conf)
+    kind = imports.load(conf.target, "optimizer.target")
     given = as_keywords(conf.params)
     if isinstance(conf, OpikConf):
         given = {"algorithm": conf.algorithm, "params": given}
@@ -33,12 +32,32 @@ def check(conf: OptimizerConf) -> Iterator[ConfigError]:
     if isinstance(conf, OpikConf) and conf.target == OpikConf.target:
         return  # typed to the last key by its schema; to import it here would take seconds
     try:
-        kind = _class(conf)
+        kind = imports.load(conf.target, "optimizer.target")
     except ConfigError as error:
         yield error
         return
-    yield from _unknown(kind, as_keywords(conf.params), "optimizer.params")
-    yield from _unknown(kind.optimize, as_keywords(conf.optimize), "optimizer.optimize")
+    yield from imports.wrong_parameters(kind, as_keywords(conf.params), "optimizer.params")
+    yield from imports.wrong_parameters(
+        kind.optimize, as_keywords(conf.optimize), "optimizer.optimize"
+    )
+
+
+def nothing_to_rewrite(conf: OptimizerConf, candidate: Candidate) -> Iterator[ConfigError]:
+    """Optimizers of opik-optimizer rewrite messages of some roles; there must be one.
+
+    Its few-shot optimizer only adds examples, which go where its own template says.
+    """
+    if not isinstance(conf, OpikConf) or isinstance(conf, FewShotConf):
+        return
+    said = as_keywords(conf.optimize).get("optimize_prompts")
+    roles = {role.strip() for role in str(said or "").split(",")}
+    has = {message["role"] for part in candidate.parts.values() for message in part.messages}
+    if said and not roles & has:
+        yield ConfigError(
+            f"no prompt has a {said} message, and '{conf.name}' rewrites no other",
+            key="optimizer.optimize.optimize_prompts",
+            mend=f"begin the prompt with {{role: {said}, content: ...}}, or name another role",
+        )
 
 
 def as_keywords(params: Any) -> dict[str, Any]:
@@ -46,33 +65,3 @@ def as_keywords(params: Any) -> dict[str, Any]:
     if dataclasses.is_dataclass(params) and not isinstance(params, type):
         return {field.name: getattr(params, field.name) for field in dataclasses.fields(params)}
     return dict(params or {})
-
-
-def _class(conf: OptimizerConf) -> Any:
-    module, _, name = conf.target.rpartition(".")
-    try:
-        return getattr(importlib.import_module(module), name)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise ConfigError(
-            f"cannot import '{conf.target}': {error}",
-            key="optimizer.target",
-            mend="write package.module.Class",
-        ) from error
-
-
-def _unknown(call: Callable[..., Any], given: dict[str, Any], key: str) -> Iterator[ConfigError]:
-    parameters = inspect.signature(call).parameters.values()
-    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
-        return
-    known = {
-        p.name: p
-        for p in parameters
-        if p.kind is p.KEYWORD_ONLY or p.kind is p.POSITIONAL_OR_KEYWORD
-    }
-    for name in ("self", "problem"):
-        known.pop(name, None)
-    for name in given.keys() - known.keys():
-        yield ConfigError(f"unknown parameter.{close_names(name, known)}", key=f"{key}.{name}")
-    for name, parameter in known.items():
-        if parameter.default is parameter.empty and name not in given:
-            yield ConfigError("missing", key=f"{key}.{name}", mend=f"give +{key}.{name}=...")

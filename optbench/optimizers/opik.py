@@ -22,13 +22,14 @@ from optbench.metrics.base import Score
 from optbench.models.provider import model_string
 from optbench.models.types import Message
 from optbench.optimizers.protocol import Outcome, Problem
-from optbench.prompts import Prompt
+from optbench.prompts import ONLY, Candidate, Prompt, candidate_of
 from optbench.tracking.tracker import FLUSH_TIMEOUT_S, opik_id
 
 METRIC_NAME = "optbench_objective_value"
 """MetaPrompt drops every candidate that contains the metric's name, so it is one nobody writes."""
 
-PROMPT_NAME = "prompt"
+SHOWN_OF_A_STEP = 300
+"""Characters of each step's reply in the reason that reflective optimizers read."""
 
 
 class OpikOptimizer:
@@ -57,14 +58,9 @@ class OpikOptimizer:
             model=model_string("optimizer"), verbose=0, seed=problem.seed, **self._params
         )
         bridge = _Bridge(problem)
-        prompt = ChatPrompt(
-            name=PROMPT_NAME,
-            messages=[dict(message) for message in problem.prompt.messages],
-            model=model_string("task"),
-            model_parameters=dict(problem.prompt.params),
-        )
+        prompts = {name: _theirs(name, part) for name, part in problem.prompt.parts.items()}
         common = {
-            "prompt": prompt,
+            "prompt": prompts[ONLY] if isinstance(problem.prompt, Prompt) else prompts,
             "dataset": problem.tracker.dataset(problem.train),
             "validation_dataset": problem.tracker.dataset(problem.validation),
             "metric": bridge.metric(),
@@ -116,33 +112,42 @@ class _Bridge:
             for item in part
         }
         self._lock = threading.Lock()
-        self._scores: dict[tuple[str, str], Mapping[str, Score]] = {}
+        self._scores: dict[tuple[str, str], tuple[Mapping[str, Score], str]] = {}
         self._seen: set[str] = set()
         self.examples_shown = False
         """Whether any candidate quoted an item of the train slice."""
 
-    def run(self, prompt: ChatPrompt, dataset_item: Mapping[str, Any]) -> str:
+    def run(self, prompts: Mapping[str, ChatPrompt], dataset_item: Mapping[str, Any]) -> str:
         """One rollout; its scores are kept for :meth:`metric`, so that nothing is scored twice."""
         key = str(dataset_item["id"])
         part, item = self._items[key]
-        candidate = _ours(prompt)
+        candidate = self._candidate(prompts)
         self._look_for_examples(candidate)
         done = self.problem.rollout(candidate, item, part)
         with self._lock:
-            self._scores[key, done.reply.text.strip()] = done.scores
+            self._scores[key, done.reply.text.strip()] = done.scores, _told(done.steps)
         return done.reply.text
+
+    def _candidate(self, prompts: Mapping[str, ChatPrompt]) -> Candidate:
+        # The library keys its prompts by name; of a lone one it changes the name as it likes.
+        if isinstance(self.problem.prompt, Prompt):
+            (prompt,) = prompts.values()
+            return _ours(prompt)
+        return candidate_of({name: _ours(prompts[name]) for name in self.problem.prompt.parts})
 
     @property
     def tried(self) -> bool:
         """Whether any candidate was run but the initial prompt."""
         return bool(self._seen - {self.problem.prompt.fingerprint})
 
-    def _look_for_examples(self, candidate: Prompt) -> None:
+    def _look_for_examples(self, candidate: Candidate) -> None:
         with self._lock:
             if self.examples_shown or candidate.fingerprint in self._seen:
                 return
             self._seen.add(candidate.fingerprint)
-        told = "\n".join(message["content"] for message in candidate.messages)
+        told = "\n".join(
+            message["content"] for part in candidate.parts.values() for message in part.messages
+        )
         columns = self.problem.columns
         self.examples_shown = any(
             str(item.row[column]) in told for item in self.problem.train for column in columns
@@ -154,11 +159,11 @@ class _Bridge:
 
         def objective(dataset_item: Mapping[str, Any], llm_output: str) -> ScoreResult:
             with self._lock:
-                scores = self._scores[str(dataset_item["id"]), llm_output.strip()]
+                scores, steps = self._scores[str(dataset_item["id"]), llm_output.strip()]
             return ScoreResult(
                 name=METRIC_NAME,
                 value=runner.objective_of(scores),
-                reason=scores[runner.objective].reason,
+                reason=scores[runner.objective].reason + steps,
             )
 
         objective.__name__ = METRIC_NAME
@@ -179,10 +184,23 @@ class _Agent(OptimizableAgent):  # type: ignore[misc]  # the library ships no ty
         allow_tool_use: bool = False,  # noqa: ARG002  part of the library's interface
         seed: int | None = None,  # noqa: ARG002  the gateway sets the seed
     ) -> str:
-        """Runs the one prompt on one item."""
+        """Runs the program on one item."""
         self._increment_llm_counter()
-        (prompt,) = prompts.values()
-        return self._bridge.run(prompt, dataset_item)
+        return self._bridge.run(prompts, dataset_item)
+
+
+def _theirs(name: str, prompt: Prompt) -> ChatPrompt:
+    return ChatPrompt(
+        name=name,
+        messages=[dict(message) for message in prompt.messages],
+        model=model_string("task"),
+        model_parameters=dict(prompt.params),
+    )
+
+
+def _told(steps: tuple[tuple[str, str], ...]) -> str:
+    """What the calls of a program with several came to, for who has to say which one failed."""
+    return "".join(f"\n{name} replied: {text[:SHOWN_OF_A_STEP]}" for name, text in steps)
 
 
 def _ours(prompt: ChatPrompt) -> Prompt:
@@ -200,14 +218,19 @@ def _message(message: Mapping[str, Any]) -> Message:
 
 
 def _outcome(result: Any, problem: Problem) -> Outcome:
-    found = result.prompt if isinstance(result.prompt, ChatPrompt) else None
-    if found is None:
-        (found,) = result.prompt.values()
+    found = result.prompt
+    prompts = {ONLY: found} if isinstance(found, ChatPrompt) else dict(found)
     details = result.details or {}
-    best = _ours(found)
+    parts = {name: _ours(prompt) for name, prompt in prompts.items()}
+    if isinstance(problem.prompt, Prompt) and len(parts) == 1:
+        parts = {ONLY: next(iter(parts.values()))}
     parameters = details.get("optimized_model_kwargs") or details.get("best_model_kwargs")
-    if parameters and not best.params:
-        best = Prompt(best.messages, parameters)
+    if parameters:
+        parts = {
+            name: part if part.params else Prompt(part.messages, parameters)
+            for name, part in parts.items()
+        }
+    best = candidate_of(parts)
     return Outcome(
         best,
         str(details.get("finish_reason") or "completed"),

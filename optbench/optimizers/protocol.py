@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from optbench.data.items import Item, Slice
 from optbench.errors import Cancelled
 from optbench.models.types import ChatReply, ChatRequest, Message
-from optbench.prompts import Prompt, fill
+from optbench.prompts import Candidate, Prompt, fill
 from optbench.rollouts import Evaluation, Rollout, Runner
 
 if TYPE_CHECKING:  # it imports opik, which must wait for optbench.environment
@@ -32,7 +32,7 @@ class Problem:
     """All that an optimizer may see. The test slice is not in it.
 
     Attributes:
-        prompt: Where to start.
+        prompt: Where to start; a ``PromptSet`` only for optimizers that state ``several_prompts``.
         train: Items to learn from: demonstrations, failures to look at.
         validation: Items to select candidates on.
         baseline: The initial prompt's evaluation on validation, already made.
@@ -44,7 +44,7 @@ class Problem:
         over: Set when the search has ended; a thread that it left behind gets nothing more.
     """
 
-    prompt: Prompt
+    prompt: Candidate
     train: Slice
     validation: Slice
     baseline: Evaluation
@@ -56,11 +56,17 @@ class Problem:
     over: threading.Event = field(default_factory=threading.Event)
 
     @property
+    def only(self) -> Prompt:
+        """The initial prompt of a program that has but one."""
+        (prompt,) = self.prompt.parts.values()
+        return prompt
+
+    @property
     def columns(self) -> set[str]:
         """The columns of an item that a prompt may show."""
-        return self.prompt.placeholders()
+        return self.prompt.placeholders() & set(self.train.items[0].row)
 
-    def evaluate(self, prompt: Prompt, items: Sequence[Item] = ()) -> Evaluation:
+    def evaluate(self, prompt: Candidate, items: Sequence[Item] = ()) -> Evaluation:
         """Scores a candidate on the validation slice, or on some of its items: one trial."""
         evaluation = self.runner.evaluate(prompt, self.validation, items)
         self.tracker.log_evaluation("trial", evaluation)
@@ -70,15 +76,15 @@ class Problem:
         """The mean objective, turned so that more is better whatever the metric's direction."""
         return self.runner.score_of(evaluation)
 
-    def rollout(self, prompt: Prompt, item: Item, part: Slice) -> Rollout:
+    def rollout(self, prompt: Candidate, item: Item, part: Slice) -> Rollout:
         """Runs and scores one item, for optimizers that drive their own evaluation."""
         if self.over.is_set():
             raise Cancelled
         return self.runner.rollout(prompt, item, part.name)
 
     def demonstrate(self, item: Item) -> tuple[Message, Message]:
-        """An item as two chat turns: the question as the prompt asks it, and its answer."""
-        asked = Prompt(self.prompt.messages[-1:]).render(item.row, self.columns)[0]
+        """An item as two chat turns: the question as the one prompt asks it, and its answer."""
+        asked = Prompt(self.only.messages[-1:]).render(item.row, self.columns)[0]
         return asked, {"role": "assistant", "content": fill(self.demonstration, item.row)}
 
 
@@ -93,7 +99,7 @@ class Outcome:
             that equal runs give equal results.
     """
 
-    prompt: Prompt
+    prompt: Candidate
     finish_reason: str
     details: Mapping[str, Any] = field(default_factory=dict)
 

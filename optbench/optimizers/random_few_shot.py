@@ -71,6 +71,6 @@ class RandomFewShot:
 
 
 def _with_demonstrations(problem: Problem, items: list[Item]) -> Prompt:
-    *head, question = problem.prompt.messages
+    *head, question = problem.only.messages
     turns: list[Message] = [turn for item in items for turn in problem.demonstrate(item)]
-    return Prompt((*head, *turns, question), problem.prompt.params)
+    return Prompt((*head, *turns, question), problem.only.params)

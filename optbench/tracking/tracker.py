@@ -118,7 +118,7 @@ class Tracker:
                 type="llm",
                 start_time=started,
                 end_time=ended,
-                input={"messages": [dict(message) for message in done.prompt.messages]},
+                input=done.prompt.to_json(),
                 output={"output": done.reply.text},
                 usage={
                     "prompt_tokens": done.reply.prompt_tokens,

@@ -13,7 +13,7 @@ from optbench.app import conf_folder
 from optbench.config.identity import NEUTRAL_KEYS, identity
 from optbench.config.schema import Config
 
-GROUPS = ("dataset", "optimizer", "model", "budget", "cache", "tracking", "engine")
+GROUPS = ("dataset", "agent", "optimizer", "model", "budget", "cache", "tracking", "engine")
 EVERY = [(group, option) for group in GROUPS for option in options(group)]
 NEEDS = {"gguf": ["model.path=weights/tiny.gguf"], "vllm": ["model.id=hosted_vllm/x"]}
 
@@ -140,7 +140,7 @@ def test_every_field_is_on_one_side() -> None:
             "max_tokens",
             "metrics",
         },
-        "optimizer": {"name", "target", "params", "optimize", "expected"},
+        "optimizer": {"name", "target", "params", "optimize", "several_prompts", "expected"},
         "model": {
             "name",
             "temperature",
@@ -161,6 +161,7 @@ def test_every_field_is_on_one_side() -> None:
             "latency_s",
             "errors",
         },
+        "agent": {"name", "target", "params", "prompts"},
         "budget": {
             "name",
             "trials",
@@ -177,6 +178,7 @@ def test_every_field_is_on_one_side() -> None:
     }
     from optbench.config import model_schemas
     from optbench.config.schema import (
+        AgentConf,
         BudgetConf,
         CacheConf,
         DatasetConf,
@@ -187,6 +189,7 @@ def test_every_field_is_on_one_side() -> None:
 
     found = {
         "dataset": DatasetConf,
+        "agent": AgentConf,
         "optimizer": OptimizerConf,
         "budget": BudgetConf,
         "cache": CacheConf,

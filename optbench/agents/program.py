@@ -1,0 +1,94 @@
+"""Runs an agent with a candidate's prompts, and adds up what its calls took."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from optbench.agents.protocol import Agent
+from optbench.data.items import Item
+from optbench.models.gateway import Gateway
+from optbench.models.types import ChatReply, ChatRequest
+from optbench.prompts import Candidate, Prompt
+
+_OWN = ("temperature", "max_tokens")
+
+
+@dataclass(frozen=True)
+class Output:
+    """What came of one run.
+
+    Attributes:
+        reply: The output as the text; tokens and cost are those of all calls together.
+        steps: The name and the reply of each call, in order.
+    """
+
+    reply: ChatReply
+    steps: tuple[tuple[str, str], ...]
+
+
+class Program:
+    """The program under test: an agent, and the task's model behind the gateway.
+
+    Args:
+        agent: What runs.
+        gateway: The way to the model.
+        initial: The initial candidate; a prompt may show what the initial one of its name shows, so
+            that no candidate sees more of an item than any other.
+    """
+
+    def __init__(self, agent: Agent, gateway: Gateway, initial: Candidate) -> None:
+        self._agent = agent
+        self._gateway = gateway
+        self._shown = {name: part.placeholders() for name, part in initial.parts.items()}
+
+    def run(self, candidate: Candidate, item: Item) -> Output:
+        """One rollout.
+
+        Raises:
+            ModelCallError: When the model gave no reply.
+        """
+        run = _Run(self._gateway, candidate.parts, self._shown, item.row)
+        text = self._agent.run(run.step, item.row)
+        return Output(_together(text, run.replies), tuple(run.steps))
+
+
+@dataclass
+class _Run:
+    """One run's calls."""
+
+    gateway: Gateway
+    parts: Mapping[str, Prompt]
+    shown: Mapping[str, Iterable[str]]
+    row: Mapping[str, Any]
+    replies: list[ChatReply] = field(default_factory=list)
+    steps: list[tuple[str, str]] = field(default_factory=list)
+
+    def step(self, name: str, /, **inputs: str) -> str:
+        prompt = self.parts[name]
+        request = ChatRequest(
+            messages=prompt.render({**self.row, **inputs}, self.shown[name]),
+            temperature=prompt.params.get("temperature"),
+            max_tokens=prompt.params.get("max_tokens"),
+            extra={key: value for key, value in prompt.params.items() if key not in _OWN},
+        )
+        reply = self.gateway.complete("task", request, "task")
+        self.replies.append(reply)
+        self.steps.append((name, reply.text))
+        return reply.text
+
+
+def _together(text: str, replies: list[ChatReply]) -> ChatReply:
+    if len(replies) == 1 and replies[0].text == text:
+        return replies[0]
+    costs = [reply.cost_usd for reply in replies]
+    return ChatReply(
+        text,
+        replies[-1].finish_reason if replies else "stop",
+        sum(reply.prompt_tokens for reply in replies),
+        sum(reply.completion_tokens for reply in replies),
+        sum(reply.cached_tokens for reply in replies),
+        # One unknown price makes the sum unknown.
+        None if None in costs else sum(cost for cost in costs if cost is not None),
+    )
