@@ -98,7 +98,7 @@ class _Instructions:
             results, _ = self._evaluate(
                 response=output,
                 instruction_id_list=[row[self.target][index]],
-                kwargs_list=[dict(row[self.arguments][index] or {})],
+                kwargs_list=[_given(row[self.arguments][index])],
                 prompt=str(row[self.prompt]),
                 instruction_registry=self._verifiers,
             )
@@ -123,7 +123,7 @@ class _Instructions:
                 f"{len(arguments)} arguments in column '{self.arguments}'"
             )
         return [
-            f"{name} ({self._words(name, given or {}, str(row[self.prompt]))})"
+            f"{name} ({self._words(name, _given(given), str(row[self.prompt]))})"
             for name, given in zip(names, arguments, strict=True)
         ]
 
@@ -132,9 +132,7 @@ class _Instructions:
             raise ValueError(f"{self.benchmark} has no instruction '{name}'")
         verifier = self._verifiers[name](name)
         try:
-            told = verifier.build_description(
-                **{key: value for key, value in given.items() if value is not None}
-            )
+            told = verifier.build_description(**given)
             wanted = verifier.get_instruction_args()
             if wanted and "prompt" in wanted:
                 told = verifier.build_description(prompt=prompt)
@@ -161,6 +159,26 @@ class IFEval(_Instructions):
 
     benchmark = "ifeval"
     tables: ClassVar[Mapping[str, str]] = {"tokenizers/punkt_tab": "punkt_tab"}
+
+
+class _Zero(int):
+    """A 0 that counts as given."""
+
+    def __bool__(self) -> bool:
+        return True
+
+
+def _given(arguments: Mapping[str, Any] | None) -> dict[str, Any]:
+    """An instruction's arguments without those that are None.
+
+    The verifiers ask ``if not n_start`` and draw a number of their own for a 0: the same reply to one
+    of IFBench's rows would be right in one run and wrong in the next.
+    """
+    return {
+        name: _Zero() if value == 0 and type(value) is int else value
+        for name, value in (arguments or {}).items()
+        if value is not None
+    }
 
 
 def _opened(benchmark: str, tables: Mapping[str, str]) -> tuple[Mapping[str, Any], Any]:
