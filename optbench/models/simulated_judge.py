@@ -11,13 +11,18 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from optbench.metrics.text import folded, normalised, whole_words
 from optbench.models.types import ChatRequest
 
 RIGHT, WRONG = (0.75, 1.0), (0.0, 0.35)
 """Ranges of the quality that a reply is given."""
 
-# Opik's judges call it output, optbench's own reply; the last one is the one to judge.
-_JUDGED = re.compile(r"<(opik_output|reply)>\n(.*)\n</\1>", re.DOTALL)
+# What optbench's own judges call the reply; what Opik's do, of which one shows it without tags.
+_JUDGED = re.compile(
+    r"<(?P<tag>opik_output|reply)>\n(?P<reply>.*)\n</(?P=tag)>"
+    r"|\nOutput:\n(?P<bare>(?!<opik_output>).*?)\n(?:\nContext:|\*{3})",
+    re.DOTALL,
+)
 _HIGHER_IS_WORSE = re.compile(
     r"a higher score is worse|1\.0: the output is entirely unfaithful", re.IGNORECASE
 )
@@ -50,12 +55,15 @@ def judge(
         draw: From a text to a number in [0, 1), the same for the same text.
     """
     told = "\n".join(message["content"] for message in request.messages)
-    judged = _JUDGED.search(told)
-    reply = judged[2] if judged else ""
-    about = told.replace(reply, "") if reply else told
+    # The orders may quote examples, so only the message that holds the reply tells of the item.
+    parts = [message["content"] for message in request.messages if message["role"] == "user"]
+    about = next((part for part in reversed(parts) if _JUDGED.search(part)), "")
+    judged = _JUDGED.search(about)
+    reply = (judged["reply"] or judged["bare"] or "") if judged else ""
+    about = about.replace(reply, "") if reply else about
     known = [(text, answer) for text, answer in answers if text and text in about]
     answer = max(known, key=lambda one: len(one[0]), default=("", ""))[1]
-    right = bool(answer) and answer.casefold() in reply.casefold()
+    right = bool(answer) and bool(whole_words(normalised(answer)).search(folded(reply)))
     low, high = RIGHT if right else WRONG
     quality = low + (high - low) * draw(f"{about}\x1f{reply}")
     worse = bool(_HIGHER_IS_WORSE.search(told))
