@@ -9,6 +9,8 @@ from typing import Any
 from optbench.metrics.base import Direction, Score
 from optbench.metrics.text import folded, normalised, shown, whole_words
 
+NEAR = 30
+"""Characters before a word that may deny it."""
 _STATED = re.compile(r"\b(?:answer|label|verdict|class|classification)\b\s*(?:is\b|[:=])")
 _DENIED = re.compile(r"(?:\bnot|\bnever|\bno|\bnon|n't|n’t)\s(?:(?:a|an|the|at all)\s)?$")
 
@@ -105,7 +107,7 @@ class Label:
         found: list[tuple[int, str]] = []
         for word in sorted(filter(None, self._classes), key=len, reverse=True):
             for mark in whole_words(word).finditer(text):
-                if not _DENIED.search(text[: mark.start()]):
+                if not _DENIED.search(text[max(0, mark.start() - NEAR) : mark.start()]):
                     found.append((mark.start(), self._classes[word]))
             text = whole_words(word).sub(lambda mark: "\0" * len(mark[0]), text)
         return list(dict.fromkeys(value for _, value in sorted(found)))

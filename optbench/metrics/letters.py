@@ -30,6 +30,10 @@ _NEXT = re.compile(
 )
 """Between the labels of a list."""
 _AROUND = " \t\r\n.,;:!?\"'`*_()[]{}"
+NEAR = 30
+"""Characters around a label that say whether it is one."""
+STATEMENT = 500
+"""Characters that are read of a statement; what a reply repeats endlessly must not take for ever."""
 _WORDS = frozenset("AI")
 """Labels that are English words as well."""
 
@@ -53,7 +57,7 @@ def chosen(text: str, labels: Sequence[str]) -> list[str]:
 
 def statements(text: str) -> list[str]:
     """What follows each place where a reply states an answer."""
-    return [text[mark.end() :] for mark in _STATED.finditer(text)]
+    return [text[mark.end() : mark.end() + STATEMENT] for mark in _STATED.finditer(text)]
 
 
 def listed(text: str, labels: Sequence[str]) -> list[str]:
@@ -88,7 +92,9 @@ def _leading(text: str, labels: Sequence[str]) -> list[str]:
 def _alone(text: str, labels: Sequence[str]) -> list[str]:
     found = []
     for mark in re.finditer(r"(?<![\w'’])(\w)(?![\w'’])", text):
-        label, before, after = mark[1], text[: mark.start()], text[mark.end() :]
+        label = mark[1]
+        before = text[max(0, mark.start() - NEAR) : mark.start()]
+        after = text[mark.end() : mark.end() + NEAR]
         if label.upper() not in labels or re.search(r"\bnot\s+(?:option\s+)?[(\[*]*$", before):
             continue
         bracketed = before.endswith(("(", "[")) and after.startswith((")", "]"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -301,6 +302,12 @@ def test_a_task_with_judges(optimizer: str, tmp_path: Path) -> None:
     assert result["judge_model"] == "simulated"
     used = {role: part["used"]["calls"] for role, part in result["ledger"]["baseline"].items()}
     assert used["judge"] == 2 * used["task"] == 20  # two judged metrics, ten items
+    with sqlite3.connect(tmp_path / "opik.sqlite") as db:
+        scored = {name for (name,) in db.execute("select distinct name from feedback_scores")}
+        told = [db.execute(f"select payload from {t}").fetchall() for t in ("traces", "spans")]
+    assert {"hallucination", "truthfulness", "numeric"} <= scored
+    assert all(told)
+    assert "hallucination_metric" not in str(told)  # the trace that Opik makes of its own metrics
     rows = pq.read_table(tmp_path / "items.parquet").to_pylist()
     assert rows
     for row in rows:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -80,6 +81,15 @@ def test_value_is_within_the_range(name: str, metrics: dict[str, Metric], output
     assert metric.low <= oriented(metric, score.value) <= metric.high
     assert score.reason
     assert score == metric.score(output, row)
+
+
+@pytest.mark.parametrize("name", ["choice", "label", "mc2", "numeric", "pupa_leakage", "squad_f1"])
+def test_endless_replies_are_read_in_time(name: str, metrics: dict[str, Metric]) -> None:
+    metric, (row, _) = metrics[name], CASES[name]
+    for word in ("answer is ", "not A (B) ", "B, ", "supported ", "1 ", "12,"):
+        started = time.perf_counter()
+        metric.score(word * 10_000, row)
+        assert time.perf_counter() - started < 2, word
 
 
 @pytest.mark.parametrize("name", sorted(set(CASES) - {"ifbench", "ifeval"}))
