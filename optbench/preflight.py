@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -25,9 +25,16 @@ from optbench.config.schema import (
 from optbench.data.items import Data, Slice
 from optbench.data.load import load
 from optbench.environment import EMBEDDED_URL
-from optbench.errors import ConfigError, OptbenchError
+from optbench.errors import ConfigError, DataError, OptbenchError
 from optbench.metrics import registry
-from optbench.metrics.base import Judged, Metric
+from optbench.metrics.base import (
+    Checking,
+    Judged,
+    Metric,
+    allows_empty,
+    example_of,
+    is_empty,
+)
 from optbench.models.prices import price_of
 from optbench.optimizers import build as optimizers
 from optbench.prompts import Candidate, Prompt
@@ -203,17 +210,62 @@ def _metrics(data: Data, metrics: Mapping[str, Metric]) -> Iterator[OptbenchErro
                     key=key,
                     mend=f"use one of {', '.join(sorted(part.items[0].row))}",
                 )
-        if isinstance(metric, Judged):
-            continue  # that would be paid
-        if not any(column not in item.row for column in metric.columns for item in data.train):
+        if any(column not in item.row for column in metric.columns for p in data for item in p):
+            continue
+        problems = [*_rows(name, metric, data, key)]
+        yield from problems
+        # Judging would be paid; and of what is known to be broken enough is said.
+        if not problems and not isinstance(metric, Judged):
             yield from _scores(name, metric, data.train, key)
+
+
+def _rows(name: str, metric: Metric, data: Data, key: str) -> Iterator[OptbenchError]:
+    """Rows that no output could be scored on: an empty right answer, or what the metric says."""
+    target = metric.columns[0] if metric.columns else None
+    for part in data:
+        empty = [
+            item.id
+            for item in part
+            if target is not None and not allows_empty(metric) and is_empty(item.row[target])
+        ]
+        if empty:
+            yield DataError(
+                f"item '{empty[0]}' of the {part.name} slice has nothing in column '{target}', the "
+                f"right answer of metric '{name}'{_and_more(empty)}",
+                key=key,
+                mend="choose other rows, or name the column that holds the answer",
+            )
+        refused = [] if empty else _refused(metric, part)
+        if refused:
+            yield DataError(
+                f"metric '{name}' cannot score item '{refused[0][0]}' of the {part.name} slice: "
+                f"{refused[0][1]}{_and_more(refused)}",
+                key=key,
+                mend="name the columns that it needs, see dataset.metrics, or choose other rows",
+            )
+
+
+def _refused(metric: Metric, part: Slice) -> list[tuple[str, str]]:
+    """Ids of the items that a metric says it cannot score, and why."""
+    refused = []
+    if isinstance(metric, Checking):
+        for item in part:
+            try:
+                metric.check(item.row)
+            except ValueError as error:
+                refused.append((item.id, str(error)))
+    return refused
+
+
+def _and_more(found: Sequence[object]) -> str:
+    return f", and {len(found) - 1} more items" if len(found) > 1 else ""
 
 
 def _scores(name: str, metric: Metric, part: Slice, key: str) -> Iterator[OptbenchError]:
     """The right answer itself must be scoreable, or the metric cannot read this target."""
     item = part.items[0]
     try:
-        metric.score(str(item.row[metric.columns[0]]) if metric.columns else "", item.row)
+        metric.score(example_of(metric, item.row), item.row)
     except Exception as error:
         yield ConfigError(
             f"metric '{name}' raised {type(error).__name__} on item '{item.id}': {error}",

@@ -14,7 +14,7 @@ from optbench.errors import Cancelled, OptbenchError
 from optbench.metrics.base import Metric, Score, mean, oriented
 from optbench.models.calls import Phase
 from optbench.models.gateway import Gateway
-from optbench.models.types import ChatReply
+from optbench.models.types import ChatReply, ModelCallError
 from optbench.prompts import Candidate
 
 
@@ -96,7 +96,7 @@ class Runner:
         """Runs and scores one item: one inference serves all metrics.
 
         Raises:
-            ModelCallError: When the model gave no reply.
+            ModelCallError: When the model, or a metric's judge, gave no reply.
             OptbenchError: When a metric raised, naming metric and item.
             BudgetExhausted: When the optimise phase has spent what it may.
             Cancelled: When the task is being ended.
@@ -163,6 +163,14 @@ class Runner:
     def _score(self, name: str, output: str, item: Item) -> Score:
         try:
             return self.metrics[name].score(output, item.row)
+        except ModelCallError:  # of a judge; it says itself which model and what to do
+            raise
+        except OptbenchError as error:
+            raise OptbenchError(
+                f"metric '{name}' on item '{item.id}': {error.what}",
+                key=error.key or "dataset.metrics",
+                mend=error.mend,
+            ) from error
         except Exception as error:
             raise OptbenchError(
                 f"metric '{name}' raised {type(error).__name__} on item '{item.id}': {error}",

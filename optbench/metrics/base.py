@@ -38,6 +38,28 @@ class Metric(Protocol):
         ...
 
 
+@runtime_checkable
+class Exemplary(Protocol):
+    """A metric whose target column is not itself a right answer in words."""
+
+    def example(self, row: Mapping[str, Any]) -> str:
+        """An output that scores best or nearly so; what a simulated model takes for right."""
+        ...
+
+
+@runtime_checkable
+class Checking(Protocol):
+    """A metric that can tell of a row, without any output, that it cannot be scored."""
+
+    def check(self, row: Mapping[str, Any]) -> None:
+        """Looks at a row; preflight does so with every row of every slice.
+
+        Raises:
+            ValueError: When the row cannot be scored; says why.
+        """
+        ...
+
+
 Ask = Callable[[ChatRequest], ChatReply]
 """The way to the judge's model: its budget, its cache and its ledger are the task's."""
 
@@ -52,6 +74,25 @@ class Judged(Protocol):
     def judge_with(self, ask: Ask) -> None:
         """Called once before the first output is scored."""
         ...
+
+
+def allows_empty(metric: Metric) -> bool:
+    """Whether an empty target is fine: the metric's ``empty_allowed``, False where it has none."""
+    return bool(getattr(metric, "empty_allowed", False))
+
+
+def is_empty(value: Any) -> bool:
+    """Whether a cell holds nothing: None, NaN, blank text, an empty list; 0 and False are values."""
+    if value is None or value != value:
+        return True
+    return not value.strip() if isinstance(value, str) else value in ([], {}, ())
+
+
+def example_of(metric: Metric, row: Mapping[str, Any]) -> str:
+    """A right answer to a row, in words; the target as it stands where the metric has no say."""
+    if isinstance(metric, Exemplary):
+        return metric.example(row)
+    return str(row[metric.columns[0]]) if metric.columns else ""
 
 
 def oriented(metric: Metric, value: float) -> float:

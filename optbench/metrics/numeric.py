@@ -33,15 +33,31 @@ class Numeric:
         self.tolerance = Decimal(str(tolerance))
         self.columns = (target,)
 
+    def check(self, row: Mapping[str, Any]) -> None:
+        """Whether the target holds a number.
+
+        Raises:
+            ValueError: When it does not.
+        """
+        self._expected(row)
+
+    def example(self, row: Mapping[str, Any]) -> str:
+        """The number alone."""
+        return str(self._expected(row))
+
+    def _expected(self, row: Mapping[str, Any]) -> Decimal:
+        expected = final_number(str(row[self.target]))
+        if expected is None:
+            raise ValueError(f"column '{self.target}' holds no number: {row[self.target]!r}")
+        return expected
+
     def score(self, output: str, row: Mapping[str, Any]) -> Score:
         """See the class.
 
         Raises:
             ValueError: When the target itself holds no number.
         """
-        expected = final_number(str(row[self.target]))
-        if expected is None:
-            raise ValueError(f"column '{self.target}' holds no number: {row[self.target]!r}")
+        expected = self._expected(row)
         got = final_number(output)
         if got is None:
             return Score(0.0, f"Expected the number {expected}, the reply holds none.")

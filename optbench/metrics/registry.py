@@ -15,6 +15,22 @@ NAMES = {
     "exact_match": "optbench.metrics.exact_match.ExactMatch",
     "contains": "optbench.metrics.contains.Contains",
     "numeric": "optbench.metrics.numeric.Numeric",
+    "choice": "optbench.metrics.choice.Choice",
+    "label": "optbench.metrics.label.Label",
+    "squad_exact_match": "optbench.metrics.squad.SquadExactMatch",
+    "squad_f1": "optbench.metrics.squad.SquadF1",
+    "ifbench": "optbench.metrics.instructions.IFBench",
+    "ifeval": "optbench.metrics.instructions.IFEval",
+    "pupa_leakage": "optbench.metrics.pupa_leakage.PupaLeakage",
+    "pupa_quality": "optbench.metrics.pupa_quality.PupaQuality",
+    "rouge": "optbench.metrics.rouge.Rouge",
+    "mc1": "optbench.metrics.truthful_mc.MC1",
+    "mc2": "optbench.metrics.truthful_mc.MC2",
+    "truthfulness": "optbench.metrics.truthfulness.Truthfulness",
+    "hallucination": "optbench.metrics.opik_judges.Hallucination",
+    "answer_relevance": "optbench.metrics.opik_judges.AnswerRelevance",
+    "context_precision": "optbench.metrics.opik_judges.ContextPrecision",
+    "levenshtein": "optbench.metrics.levenshtein.Levenshtein",
 }
 """Metrics that a config names shortly; any other is a ``package.module.Class``."""
 
@@ -55,5 +71,5 @@ def _build(conf: MetricConf, key: str) -> Metric:
         ) from error
     try:
         return cast(Metric, kind(target=conf.target, **conf.params))
-    except TypeError as error:
+    except (TypeError, ValueError) as error:
         raise ConfigError(str(error), key=f"{key}.params", mend=f"see {path}") from error

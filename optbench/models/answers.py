@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from optbench.data.items import Data, Item
 from optbench.models.simulated import AnswerKey, difficulty_of
@@ -12,17 +13,20 @@ WRONG_ANSWERS = 4
 """Plausible wrong answers an item gets, drawn from the other items' right ones."""
 
 
-def answer_keys(data: Data, columns: Sequence[str], target: str) -> list[AnswerKey]:
+def answer_keys(
+    data: Data, columns: Sequence[str], answer: Callable[[Mapping[str, Any]], str]
+) -> list[AnswerKey]:
     """A key for each item of all slices.
 
     Args:
         data: The task's items.
         columns: Columns that the prompt shows; the longest text among them finds the item again.
-        target: Column of the right answer, the objective's.
+        answer: The right answer to a row, in words.
     """
     items = [item for part in data for item in part]
-    answers = sorted({str(item.row[target]) for item in items})
-    return [_key(item, columns, str(item.row[target]), answers) for item in items]
+    right = [answer(item.row) for item in items]
+    every = sorted(set(right))
+    return [_key(item, columns, said, every) for item, said in zip(items, right, strict=True)]
 
 
 def _key(item: Item, columns: Sequence[str], answer: str, answers: Sequence[str]) -> AnswerKey:

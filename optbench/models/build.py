@@ -140,9 +140,10 @@ def known_answers(
     """What a simulated model is told of the items; for any other model nothing is looked up."""
     if not uses_simulation(config):
         return []
+    from optbench.metrics.base import example_of
     from optbench.models.answers import answer_keys
 
-    return answer_keys(data, sorted(columns), objective.columns[0])
+    return answer_keys(data, sorted(columns), lambda row: example_of(objective, row))
 
 
 def fingerprint(conf: ModelConf, config: Config, answers: Sequence[AnswerKey]) -> str:

@@ -76,6 +76,9 @@ def _find(sweep: Path, identity: str, config: dict[str, Any]) -> JobFolder:
     )
 
 
+_NOTHING: tuple[Any, ...] = (None, {})
+
+
 def _differences(asked: Any, recorded: Any, prefix: str) -> list[str]:
     """``key (recorded, asked)`` of every leaf that differs and can change a result."""
     from optbench.config.identity import NEUTRAL_KEYS
@@ -90,4 +93,7 @@ def _differences(asked: Any, recorded: Any, prefix: str) -> list[str]:
                 asked.get(key), recorded.get(key), f"{prefix}.{key}" if prefix else str(key)
             )
         ]
+    # Neither says anything; a later version may have the key that an earlier one had not.
+    if asked in _NOTHING and recorded in _NOTHING:
+        return []
     return [] if asked == recorded else [f"{prefix} ({recorded} recorded, {asked} asked)"]

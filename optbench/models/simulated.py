@@ -11,6 +11,7 @@ is a hash made a number in 0..1: two prompts with the same properties get the sa
 from __future__ import annotations
 
 import hashlib
+import json
 import math
 import threading
 import time
@@ -21,6 +22,7 @@ from typing import Any
 
 from optbench.complaints import close_names
 from optbench.errors import ConfigError
+from optbench.models.simulated_judge import judge, score_field
 from optbench.models.simulated_prompt import PromptProperties, read_properties
 from optbench.models.simulated_proposals import propose
 from optbench.models.types import ChatReply, ChatRequest, FailureKind, Message, ModelCallError
@@ -108,6 +110,8 @@ def best_reachable(answers: Sequence[AnswerKey]) -> float:
 class SimulatedModel:
     """Answers items by :func:`probability`, and an optimizer's requests with useful candidates.
 
+    A judge gets a verdict by :mod:`optbench.models.simulated_judge`.
+
     Args:
         answers: What it knows of the items.
         seed: Another seed gets other items right, with the same chances.
@@ -191,6 +195,11 @@ class SimulatedModel:
                 raise ModelCallError(f"simulated {name}", kind=kind, key="model.errors")
 
     def _reply_text(self, request: ChatRequest) -> str:
+        field = score_field(request)
+        if field is not None:
+            known = ((text, key.answer) for text, key in self._answers.items())
+            told = judge(request, known, field, lambda text: unit("verdict", self._seed, text))
+            return json.dumps(told, ensure_ascii=False)
         key = None if request.response_format else self._item(request.messages)
         if key is None:
             return propose(request, self._prompts, seed=self._seed)

@@ -82,7 +82,10 @@ def plain(folder: Path) -> float:
     data = load(one.dataset)
     prompt = initial_messages(one.dataset)
     model = SimulatedModel(
-        answer_keys(data, ["message"], "product"), seed=1, latency_s=0.05, prompt=prompt
+        answer_keys(data, ["message"], lambda row: str(row["product"])),
+        seed=1,
+        latency_s=0.05,
+        prompt=prompt,
     )
     route = Route("simulated", "0" * 64, model, RetryPolicy(0, 0.0), {"temperature": 0.0})
     gateway = Gateway({"task": route, "optimizer": route}, Ledger(folder / "calls.sqlite"), seed=1)

@@ -1,0 +1,70 @@
+"""Every real row at hand can be scored, and its own answer scores best."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from optbench.config.schema import MetricConf
+from optbench.metrics.base import Checking, example_of
+from optbench.metrics.registry import build
+
+HOVER = {0: ["NOT_SUPPORTED"], 1: ["SUPPORTED"]}
+
+
+def rows(file: str) -> list[dict[str, Any]]:
+    path = Path(os.environ.get("OPTBENCH_TEST_DATA", "../shared/data"), f"{file}.jsonl")
+    if not path.exists():
+        pytest.skip("no real rows here: set OPTBENCH_TEST_DATA")
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+@pytest.mark.parametrize(
+    ("name", "target", "params", "file"),
+    [
+        ("numeric", "answer", {}, "gsm8k/train"),
+        ("choice", "answerKey", {}, "ai2_arc/train"),
+        ("choice", "answerKey", {}, "ai2_arc/test"),
+        ("label", "label", {"labels": HOVER}, "hover/validation"),
+        ("squad_exact_match", "answer", {}, "hotpot_qa/validation"),
+        ("squad_f1", "answer", {}, "hotpot_300/train"),
+        ("mc2", "mc2_targets", {}, "truthful_qa/multiple_choice.validation"),
+        ("rouge", "context", {}, "tiny_test/train"),
+    ],
+)
+def test_every_row_and_its_answer(
+    name: str, target: str, params: dict[str, Any], file: str
+) -> None:
+    metric = build([MetricConf(name=name, target=target, params=params)])[name]
+    told = rows(file)
+    for row in told:
+        if isinstance(metric, Checking):
+            metric.check(row)
+        assert metric.score(example_of(metric, row), row).value == 1, row
+        assert metric.score("", row).value == 0, row
+
+
+def test_arcs_options_are_told_apart_by_letter_and_by_text() -> None:
+    metric = build([MetricConf(name="choice", target="answerKey")])["choice"]
+    for row in rows("ai2_arc/test"):
+        for label, text in zip(row["choices"]["label"], row["choices"]["text"], strict=True):
+            right = float(label == row["answerKey"])
+            replies = [label, f"({label}) {text}", f"Answer: {label}", text]
+            replies += [f"The answer is {label}. {text}", f"The answer is {text}"]
+            for reply in replies:
+                score = metric.score(reply, row)
+                assert score.value == right, (reply, row["choices"], score.reason)
+
+
+@pytest.mark.parametrize("target", ["mc1_targets", "mc2_targets"])
+def test_truthful_qas_letters(target: str) -> None:
+    metric = build([MetricConf(name="mc1", target=target)])["mc1"]
+    for row in rows("truthful_qa/multiple_choice.validation"):
+        first, last = row[target]["labels"][0], row[target]["labels"][-1]
+        assert metric.score("A", row).value == first
+        letter = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"[len(row[target]["labels"]) - 1]
+        assert metric.score(f"Answer: {letter}", row).value == last
