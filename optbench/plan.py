@@ -139,7 +139,7 @@ class Planner:
         environment.prepare(config.tracking)  # before a price is looked up by litellm
         key = json.dumps([task.plain["dataset"], config.test_mode], sort_keys=True, default=str)
         if key not in self._inputs:
-            self._inputs[key] = preflight.read(config)
+            self._inputs[key] = preflight.read(config, starting=False)
         inputs = self._inputs[key]
         preflight.check(config, inputs, starting=False)
         if key not in self._rollouts:

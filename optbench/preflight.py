@@ -82,15 +82,30 @@ class Inputs:
         return next(iter(self.metrics.values()))
 
 
-def read(config: Config) -> Inputs:
+def read(config: Config, *, starting: bool = True) -> Inputs:
     """Reads a task's inputs, and looks at them.
 
+    Args:
+        config: The task's config.
+        starting: As for ``check``.
+
     Raises:
-        OptbenchError: When something cannot be read.
+        PreflightError: When rows or metrics cannot be had, with all else that is wrong.
     """
-    data = load(config.dataset, test_mode=config.test_mode)
+    data: Data | None = None
+    metrics: dict[str, Metric] = {}
+    unread: list[OptbenchError] = []
+    try:
+        data = load(config.dataset, test_mode=config.test_mode)
+    except OptbenchError as error:
+        unread.append(error)
+    try:
+        metrics = registry.build(config.dataset.metrics)
+    except OptbenchError as error:
+        unread.append(error)
+    if data is None or unread:
+        raise PreflightError([*unread, *_settings(config, starting=starting)])
     prompt = Prompt(tuple(initial_messages(config.dataset)))
-    metrics = registry.build(config.dataset.metrics)
     problems = (*_prompt(config, data, prompt), *_metrics(data, metrics), *_slices(data, prompt))
     return Inputs(data, prompt, metrics, problems)
 
@@ -106,15 +121,29 @@ def check(config: Config, inputs: Inputs, *, starting: bool = True) -> None:
     Raises:
         PreflightError: With all the problems there are.
     """
-    problems = [
-        *inputs.problems,
-        *optimizers.check(config.optimizer),
-        *_models(config, starting=starting),
-        *(_tracking(config) if starting else ()),
-        *_numbers(config),
-    ]
+    problems = [*inputs.problems, *_settings(config, starting=starting)]
     if problems:
         raise PreflightError(problems)
+
+
+def _settings(config: Config, *, starting: bool) -> Iterator[OptbenchError]:
+    """What is wrong whatever the rows are."""
+    yield from optimizers.check(config.optimizer)
+    yield from _demonstrations(config)
+    yield from _models(config, starting=starting)
+    if starting:
+        yield from _tracking(config)
+    yield from _numbers(config)
+
+
+def _demonstrations(config: Config) -> Iterator[OptbenchError]:
+    if config.optimizer.expected.demonstrations > 0 and not config.dataset.demonstration.strip():
+        yield ConfigError(
+            f"dataset '{config.dataset.name}' has no right replies to show, and optimizer "
+            f"'{config.optimizer.name}' puts them into its prompts",
+            key="dataset.demonstration",
+            mend="choose another optimizer, or say what to show",
+        )
 
 
 def _prompt(config: Config, data: Data, prompt: Prompt) -> Iterator[OptbenchError]:

@@ -18,7 +18,7 @@ MAX_ARRAY_BYTES = 256 * 2**20
 """A JSON array cannot be read piece by piece."""
 CSV_BLOCK_BYTES = 64 * 2**20
 """Read at once; the columns' types are those of the first block."""
-_LINES, _BATCH = 1024, 1024
+_BATCH_ROWS = 1024
 
 
 class FileRows:
@@ -51,12 +51,12 @@ class FileRows:
         first = 0
         with self._opened() as path, _told(path):
             for chunk in _chunks(path):
-                if first > last:
-                    break
                 chosen = self._chosen(chunk)
                 for number in wanted.intersection(range(first, first + len(chosen))):
                     found[number] = chunk.row(chosen[number - first])
                 first += len(chosen)
+                if first > last:  # before the next piece is read
+                    break
         return {number: found[number] for number in numbers if number in found}
 
     def _chosen(self, chunk: _Chunk) -> Sequence[int]:
@@ -74,32 +74,32 @@ class _Chunk(Protocol):
     def values(self, column: str) -> list[Any]: ...
 
 
-class _Lines:
-    """Lines of a JSON Lines file, parsed when they are asked for."""
+class _Line:
+    """A line of a JSON Lines file, parsed when it is asked for."""
 
-    def __init__(self, lines: list[tuple[int, bytes]]) -> None:
-        self._lines = lines
+    def __init__(self, number: int, line: bytes) -> None:
+        self._number, self._line = number, line
 
     def __len__(self) -> int:
-        return len(self._lines)
+        return 1
 
-    def row(self, index: int) -> Row:
-        number, line = self._lines[index]
+    def row(self, index: int) -> Row:  # noqa: ARG002  there is one
+        where = f"line {self._number}"
         try:
-            row = json.loads(line.decode())
+            row = json.loads(self._line.decode())
         except UnicodeDecodeError as error:
-            raise _not_utf8(f"line {number}", error) from error
+            raise _not_utf8(where, error) from error
         except json.JSONDecodeError as error:
-            raise ValueError(f"line {number} is not JSON: {error.msg}") from error
+            raise ValueError(f"{where} is not JSON: {error.msg}") from error
         except RecursionError as error:
-            raise ValueError(f"line {number} is nested too deeply") from error
-        return _object(row, f"line {number}")
+            raise ValueError(f"{where} is nested too deeply") from error
+        return _object(row, where)
 
     def values(self, column: str) -> list[Any]:
-        rows = [self.row(index) for index in range(len(self))]
-        if rows and not any(column in row for row in rows):
-            raise _no_split_column(column, rows[0])
-        return [row.get(column) for row in rows]
+        row = self.row(0)
+        if column not in row:
+            raise _no_split_column(column, row, f"line {self._number} has ")
+        return [row[column]]
 
 
 class _Objects:
@@ -115,10 +115,13 @@ class _Objects:
         return _object(self._rows[index], f"element {index}")
 
     def values(self, column: str) -> list[Any]:
-        rows = [self.row(index) for index in range(len(self))]
-        if rows and not any(column in row for row in rows):
-            raise _no_split_column(column, rows[0])
-        return [row.get(column) for row in rows]
+        found = []
+        for index in range(len(self)):
+            row = self.row(index)
+            if column not in row:
+                raise _no_split_column(column, row, f"element {index} has ")
+            found.append(row[column])
+        return found
 
 
 class _Table:
@@ -155,7 +158,6 @@ def _chunks(path: Path) -> Iterator[_Chunk]:
 
 def _jsonl(path: Path) -> Iterator[_Chunk]:
     with path.open("rb") as file:
-        lines: list[tuple[int, bytes]] = []
         number = 0
         while line := file.readline(MAX_LINE_BYTES + 1):
             number += 1
@@ -168,11 +170,7 @@ def _jsonl(path: Path) -> Iterator[_Chunk]:
                     b"\xef\xbb\xbf"
                 )  # the mark that Windows programs put there
             if line.strip():
-                lines.append((number, line))
-            if len(lines) == _LINES:
-                yield _Lines(lines)
-                lines = []
-        yield _Lines(lines)
+                yield _Line(number, line)
 
 
 def _json(path: Path) -> Iterator[_Chunk]:
@@ -193,13 +191,16 @@ def _json(path: Path) -> Iterator[_Chunk]:
 
 
 def _csv(path: Path) -> Iterator[_Chunk]:
-    from pyarrow import csv
+    from pyarrow import csv, types
 
     reader = csv.open_csv(
         path,
         read_options=csv.ReadOptions(block_size=min(CSV_BLOCK_BYTES, path.stat().st_size + 1)),
         parse_options=csv.ParseOptions(newlines_in_values=True),
     )
+    for field in reader.schema:
+        if types.is_binary(field.type):  # so it calls a column that is no text
+            raise ValueError(f"column '{field.name}' is not UTF-8")
     return (_Table(batch) for batch in reader)
 
 
@@ -207,7 +208,7 @@ def _parquet(path: Path) -> Iterator[_Chunk]:
     from pyarrow import parquet
 
     with parquet.ParquetFile(path) as file:
-        for batch in file.iter_batches(batch_size=_BATCH):
+        for batch in file.iter_batches(batch_size=_BATCH_ROWS):
             yield _Table(batch)
 
 
@@ -240,9 +241,9 @@ def _not_utf8(where: str, error: UnicodeDecodeError) -> ValueError:
     return ValueError(f"{where} is not UTF-8 (byte 0x{error.object[error.start]:02x})")
 
 
-def _no_split_column(column: str, row: Row) -> DataError:
+def _no_split_column(column: str, row: Row, where: str = "") -> DataError:
     return DataError(
-        f"no column '{column}'; there are {', '.join(sorted(row))}",
+        f"{where}no column '{column}'; there are {', '.join(sorted(row))}",
         key="dataset.source.split_column",
         mend="name the column that tells the split, or null",
     )

@@ -12,8 +12,8 @@ import json
 import os
 import re
 import tempfile
+import time
 from collections.abc import Sequence
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,10 @@ from optbench.errors import DataError
 
 TIMEOUT_S = 10.0
 """For the hub's first answer, in seconds."""
+MAX_SAID = 300
+"""Characters of another library's message that are passed on."""
+FAILED_FOR_S = 30.0
+"""So long a hub that did not answer is not asked again: a sweep's tasks are looked at one by one."""
 
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _ID = "dataset.source.id"
@@ -138,9 +142,9 @@ class HubRows:
                 key="dataset.slices",
                 mend="name a split that is there",
             )
-        if source.path and type(error).__name__ in ("DataFilesNotFoundError", "FileNotFoundError"):
+        if source.path and "find" in said:
             return DataError(
-                f"{source.id} has no file '{source.path}': {said}",
+                f"{source.id} has no file '{source.path}' for split '{self._split}'",
                 key="dataset.source.path",
                 mend="name a file of the repository",
             )
@@ -152,13 +156,30 @@ class HubRows:
         )
 
 
-@lru_cache
+_answers: dict[tuple[str, str | None], str] = {}
+_failures: dict[tuple[str, str | None], tuple[float, DataError]] = {}
+
+
 def ask(name: str, revision: str | None) -> str:
     """The commit that a revision of a dataset stands for, asked once per process.
 
     Raises:
         DataError: When there is no such dataset or revision, it is gated, or the hub does not answer.
     """
+    question = (name, revision)
+    failed_at, failure = _failures.get(question, (0.0, None))
+    if failure is not None and time.monotonic() - failed_at < FAILED_FOR_S:
+        raise failure
+    if question not in _answers:
+        try:
+            _answers[question] = _asked(name, revision)
+        except DataError as error:
+            _failures[question] = (time.monotonic(), error)
+            raise
+    return _answers[question]
+
+
+def _asked(name: str, revision: str | None) -> str:
     import httpx
     from huggingface_hub import HfApi, constants, errors
 
@@ -228,4 +249,6 @@ def _keep(kept: Path | None, value: Any) -> None:
 
 
 def _first_line(error: BaseException) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+    """The hub's clients list every file ending that they know."""
+    first = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    return first if len(first) <= MAX_SAID else f"{first[:MAX_SAID]} ..."
