@@ -58,13 +58,14 @@ class HubRows:
         """See ``Rows``."""
         kept = self._kept(hashlib.sha256(canonical(list(numbers)).encode()).hexdigest())
         rows = _read(kept)
-        if not isinstance(rows, list):
-            dataset = self._open()
-            there = [number for number in numbers if number < len(dataset)]
-            rows = dataset.select(there).to_list()
-            if len(there) == len(numbers):
-                _keep(kept, rows)
-        return dict(zip(numbers, rows, strict=False))
+        if isinstance(rows, list) and len(rows) == len(numbers):
+            return dict(zip(numbers, rows, strict=True))
+        dataset = self._open()
+        there = [number for number in numbers if number < len(dataset)]
+        rows = dataset.select(there).to_list()
+        if len(there) == len(numbers):
+            _keep(kept, rows)
+        return dict(zip(there, rows, strict=True))
 
     def _kept(self, name: str) -> Path | None:
         """Where something that was read of this split is kept; None where the commit is not known."""

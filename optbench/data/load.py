@@ -8,13 +8,16 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from optbench.complaints import close_names
-from optbench.config.schema import DatasetConf, SliceConf, SourceConf
+from optbench.config.schema import DatasetConf, SliceConf, SourceConf, SourceKind
 from optbench.data.items import SLICES, Data, Item, Slice, SliceName
 from optbench.data.source import Row, Rows, import_object, of_split, open_split
 from optbench.errors import DataError
 
 TEST_MODE_ITEMS = 5
 """Items a slice has in ``test_mode``."""
+
+MANY_ROWS = 1_000_000
+"""A slice that reaches further is first compared with the split's length, before so much is listed."""
 
 _RECORDED = re.compile(r"(?:(?P<start>\d+)\+(?P<count>\d+) )?(?P<sha256>[0-9a-f]{64})")
 
@@ -27,16 +30,16 @@ def load(dataset: DatasetConf, *, test_mode: bool = False) -> Data:
             row cannot be renamed or transformed, two items of a slice have one id, or the rows are not
             those that a fingerprint was recorded of.
     """
-    named = {name: getattr(dataset.slices, name) for name in SLICES}
+    named: dict[SliceName, SliceConf] = {name: getattr(dataset.slices, name) for name in SLICES}
     for name, conf in named.items():
         _check(name, conf)
     read: dict[str, _Split] = {}
     cut: dict[SliceName, Slice] = {}
     for name, conf in named.items():
         if conf.split not in read:
-            of_this = [other for other in named.values() if other.split == conf.split]
+            of_this = {part: other for part, other in named.items() if other.split == conf.split}
             read[conf.split] = _Split(dataset, conf.split, of_this)
-        cut[name] = _slice(name, conf, read[conf.split], dataset, test_mode)
+        cut[name] = _slice(name, conf, read[conf.split], test_mode)
     if not test_mode:
         _check_fingerprints(dataset, named, cut)
     return Data(cut["train"], cut["validation"], cut["test"])
@@ -45,12 +48,20 @@ def load(dataset: DatasetConf, *, test_mode: bool = False) -> Data:
 class _Split:
     """What the slices need of one split, read in one go."""
 
-    def __init__(self, dataset: DatasetConf, split: str, slices: Sequence[SliceConf]) -> None:
+    def __init__(
+        self, dataset: DatasetConf, split: str, slices: Mapping[SliceName, SliceConf]
+    ) -> None:
         self.name = split
         self.source, _ = of_split(dataset.source, split)
         self._rows: Rows = open_split(dataset.source, split)
+        for name, conf in slices.items():
+            far = (
+                conf.start + conf.count > MANY_ROWS and self.source.kind is not SourceKind.generator
+            )
+            if far and conf.start + conf.count > self.length():
+                raise _too_short(name, conf, max(0, self.length() - conf.start), self)
         positions = sorted(
-            {i for conf in slices for i in range(conf.start, conf.start + conf.count)}
+            {i for conf in slices.values() for i in range(conf.start, conf.start + conf.count)}
         )
         self._order: Sequence[int] | None = None
         if dataset.shuffle_seed is not None:
@@ -84,14 +95,12 @@ def _check(name: SliceName, conf: SliceConf) -> None:
         )
 
 
-def _slice(
-    name: SliceName, conf: SliceConf, split: _Split, dataset: DatasetConf, test_mode: bool
-) -> Slice:
+def _slice(name: SliceName, conf: SliceConf, split: _Split, test_mode: bool) -> Slice:
     wanted = split.cut(conf)
     if len(wanted) < conf.count:
         raise _too_short(name, conf, len(wanted), split)
     kept = wanted[:TEST_MODE_ITEMS] if test_mode else wanted
-    column = dataset.source.id_column
+    column = split.source.id_column
     items = []
     for number, row in kept:
         used = _used(row, split.source, split.name, number)

@@ -161,6 +161,13 @@ def test_shuffled_slices_stay_disjoint(
     assert len(set(ids)) == len(ids) == 3 * count
 
 
+def test_a_count_beyond_all_measure_is_a_short_slice(tmp_path: Path) -> None:
+    made = conf(nine(tmp_path / "rows.jsonl"))
+    made.slices.test.count = 10**15
+    with pytest.raises(DataError, match="the split has 9"):
+        load(made)
+
+
 # Renaming and transforms.
 
 
@@ -240,6 +247,8 @@ def test_a_split_of_its_own_source(tmp_path: Path) -> None:
     assert data.train.items[0].row["q"] == "question 0"
     assert data.test.items[0].row == {"q": "other 6"}
     assert data.test.items[0].id == "far-6"
+    made.source.splits["far"]["id_column"] = "q"
+    assert load(made).test.items[0].id == "other 6"
 
 
 def test_a_split_cannot_have_keys_that_no_source_has(tmp_path: Path) -> None:
