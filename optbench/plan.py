@@ -139,9 +139,13 @@ class Planner:
         """
         config = task.config
         environment.prepare(config.tracking)  # before a price is looked up by litellm
-        key = json.dumps([task.plain["dataset"], config.test_mode], sort_keys=True, default=str)
+        key = json.dumps(
+            [task.plain["dataset"], task.plain["agent"], config.test_mode],
+            sort_keys=True,
+            default=str,
+        )
         if key not in self._inputs:
-            self._inputs[key] = preflight.read(config)
+            self._inputs[key] = preflight.read(config, starting=False)
         inputs = self._inputs[key]
         preflight.check(config, inputs, starting=False)
         if key not in self._rollouts:

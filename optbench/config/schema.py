@@ -55,7 +55,8 @@ class SourceConf:
     id: str | None = None  # hub: repository, such as openai/gsm8k
     config: str | None = None  # hub: configuration of the repository
     revision: str | None = None  # hub: commit, so that the rows never change
-    path: str | None = None  # file, package: .jsonl, .csv or .parquet; {split} is filled in
+    # file, package: .jsonl, .json, .csv or .parquet; hub: files of the repository; {split} is filled in
+    path: str | None = None
     package: str | None = None  # package: the importable package that ships the file
     generator: str | None = None  # generator: package.module.function
     args: dict[str, Any] = field(default_factory=dict)  # generator: its keyword arguments
@@ -63,6 +64,8 @@ class SourceConf:
     id_column: str | None = None  # column of a stable item id; else <split>-<index>
     rename: dict[str, str] = field(default_factory=dict)  # new column: the source's own name
     transform: str | None = None  # package.module.function: from a row to the row that is used
+    # A split that comes from elsewhere: its name, and the keys above (or `split`) that differ for it.
+    splits: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass
@@ -110,9 +113,8 @@ class DatasetConf:
     source: SourceConf = MISSING
     shuffle_seed: int | None = None  # shuffles a split before slicing; null keeps its order
     slices: SlicesConf = MISSING
-    fingerprints: dict[str, str] = field(
-        default_factory=dict
-    )  # of a whole slice; others are refused
+    # slice: sha256 of its rows, others are refused; "0+150 <sha256>": only where it is rows 0 to 149
+    fingerprints: dict[str, str] = field(default_factory=dict)
     prompt: list[MessageConf] = MISSING
     demonstration: str = MISSING  # the assistant's turn of a demonstration, such as "{answer}"
     max_tokens: int = MISSING  # longest answer of the program under test, in tokens

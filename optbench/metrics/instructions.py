@@ -41,6 +41,8 @@ class _Instructions:
     low = 0.0
     high = 1.0
     benchmark: ClassVar[str]
+    registries: ClassVar[tuple[str, ...]]
+    """Where the package keeps the verifiers."""
     tables: ClassVar[Mapping[str, str]]
     """Of NLTK: what to download, by where it then lies."""
 
@@ -61,7 +63,7 @@ class _Instructions:
         self.strict = strict
         self.level = level
         self.columns = (target, arguments, prompt)
-        self._verifiers, self._evaluate = _opened(self.benchmark, self.tables)
+        self._verifiers, self._evaluate = _opened(self.benchmark, self.registries, self.tables)
 
     def check(self, row: Mapping[str, Any]) -> None:
         """Whether each instruction is known and its arguments fit.
@@ -142,9 +144,10 @@ class _Instructions:
 
 
 class IFBench(_Instructions):
-    """Instructions of IFBench (allenai/IFBench_test)."""
+    """Instructions of IFBench (allenai/IFBench_test), and of IFEval, which it is trained on."""
 
     benchmark = "ifbench"
+    registries = ("ifeval", "ifbench")
     # The package asks for all four when it is imported, and would download what is missing.
     tables: ClassVar[Mapping[str, str]] = {
         "tokenizers/punkt": "punkt",
@@ -158,6 +161,7 @@ class IFEval(_Instructions):
     """Instructions of IFEval (google/IFEval)."""
 
     benchmark = "ifeval"
+    registries = ("ifeval",)
     tables: ClassVar[Mapping[str, str]] = {"tokenizers/punkt_tab": "punkt_tab"}
 
 
@@ -181,7 +185,9 @@ def _given(arguments: Mapping[str, Any] | None) -> dict[str, Any]:
     }
 
 
-def _opened(benchmark: str, tables: Mapping[str, str]) -> tuple[Mapping[str, Any], Any]:
+def _opened(
+    benchmark: str, registries: tuple[str, ...], tables: Mapping[str, str]
+) -> tuple[Mapping[str, Any], Any]:
     """The verifiers by instruction, and the function that runs them."""
     try:
         import langdetect
@@ -197,13 +203,19 @@ def _opened(benchmark: str, tables: Mapping[str, str]) -> tuple[Mapping[str, Any
             mend=f"python -m nltk.downloader {' '.join(lacking)}",
         )
     try:
-        registry = importlib.import_module(f"if_verifiable.{benchmark}.instructions_registry")
+        modules = [
+            importlib.import_module(f"if_verifiable.{name}.instructions_registry")
+            for name in registries
+        ]
         evaluate = importlib.import_module("if_verifiable.common").evaluate_instructions
     except ImportError as error:
         raise _missing(benchmark, error) from error
     # Its own documentation: without a seed it may tell another language each time it is asked.
     langdetect.DetectorFactory.seed = 0
-    return registry.INSTRUCTION_DICT, evaluate
+    verifiers: dict[str, Any] = {}
+    for module in modules:
+        verifiers |= module.INSTRUCTION_DICT
+    return verifiers, evaluate
 
 
 def _there(nltk: Any, place: str) -> bool:

@@ -54,6 +54,8 @@ KEYWORDS = (
         ([WORDS], "one two three", 1), ([WORDS], "one two three four five", 1),
         ([WORDS], "one two", 0), ([WORDS], "one two three four five six", 0),
         ([BARE], "bare", 1), ([BARE], "not bare", 0),
+        ([("punctuation:no_comma", {})], "none", 1),  # IFEval's, on which IFBench is trained
+        ([("punctuation:no_comma", {})], "one, here", 0),
         ([WORDS, BARE], "one two three", 1 / 2), ([WORDS, BARE], "one-two-three", 1),
         ([KEYWORDS], "one" + " two" * 2 + " three" * 3 + " five" * 5 + " seven" * 7, 1),
         ([KEYWORDS], "one" + " two" * 2 + " three" * 3 + " five" * 5 + " seven" * 6, 0),

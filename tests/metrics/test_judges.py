@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 from support import composed
 
+from optbench.agents import program
 from optbench.agents.chat import ChatAgent
 from optbench.data.items import Item
 from optbench.errors import OptbenchError
@@ -99,8 +100,10 @@ def runner(folder: Path, model: Any, metric: Metric) -> Runner:
     gateway = Gateway({"task": route, "judge": route}, ledger, seed=1)
     assert isinstance(metric, Judged)
     metric.judge_with(lambda asked: gateway.complete("judge", asked, "judge"))
-    agent = ChatAgent(gateway, {"question"})
-    return Runner(agent, gateway, {"m": metric}, n_threads=1, listen=lambda _: None)
+    tested = program.Program(
+        ChatAgent(), gateway, Prompt(({"role": "user", "content": "{question}"},))
+    )
+    return Runner(tested, gateway, {"m": metric}, n_threads=1, listen=lambda _: None)
 
 
 def objective(folder: Path, model: Any, metric: Metric) -> float:

@@ -1,0 +1,119 @@
+"""All that can be checked before anything is paid, in one go."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from optbench.agents import build as agents
+from optbench.agents.protocol import Agent
+from optbench.config.schema import Config
+from optbench.data.items import Data
+from optbench.data.load import load
+from optbench.errors import ConfigError, OptbenchError
+from optbench.metrics import registry
+from optbench.metrics.base import Metric
+from optbench.optimizers import build as optimizers
+from optbench.preflight import rows, settings
+from optbench.prompts import Candidate
+
+
+class PreflightError(ConfigError):
+    """Everything that is wrong with a task, as one table; nothing was started."""
+
+    def __init__(self, problems: list[OptbenchError]) -> None:
+        super().__init__(f"{len(problems)} problems" if len(problems) > 1 else "1 problem")
+        self.problems = problems
+
+    def __str__(self) -> str:
+        width = max(len(problem.key or "") for problem in self.problems)
+        lines = [f"preflight found {self.what}, nothing was started:"]
+        for problem in self.problems:
+            lines.append(f"  {problem.key or '':<{width}}  {problem.what}")
+            if problem.mend:
+                lines.append(f"  {'':<{width}}  mend: {problem.mend}")
+        return "\n".join(lines)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return PreflightError, (self.problems,)
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What a task works with, and what is wrong with it; the same for all tasks of a dataset.
+
+    Attributes:
+        data: Items.
+        prompt: The initial candidate.
+        agent: The program under test.
+        metrics: By name; the first is the objective.
+        problems: Found in them.
+    """
+
+    data: Data
+    prompt: Candidate
+    agent: Agent
+    metrics: dict[str, Metric]
+    problems: tuple[OptbenchError, ...]
+
+    @property
+    def objective(self) -> Metric:
+        """The metric that is optimised."""
+        return next(iter(self.metrics.values()))
+
+
+def read(config: Config, *, starting: bool = True) -> Inputs:
+    """Reads a task's inputs, and looks at them.
+
+    Args:
+        config: The task's config.
+        starting: As for ``check``.
+
+    Raises:
+        PreflightError: When rows or metrics cannot be had, with all else that is wrong.
+    """
+    data: Data | None = None
+    agent: Agent | None = None
+    metrics: dict[str, Metric] = {}
+    unread: list[OptbenchError] = []
+    try:
+        data = load(config.dataset, test_mode=config.test_mode)
+    except OptbenchError as error:
+        unread.append(error)
+    try:
+        agent = agents.build(config.agent)
+        prompt = agents.initial(config.agent, config.dataset)
+    except OptbenchError as error:
+        unread.append(error)
+    try:
+        metrics = registry.build(config.dataset.metrics)
+    except OptbenchError as error:
+        unread.append(error)
+    if data is None or agent is None or unread:
+        raise PreflightError([*unread, *settings.problems(config, starting=starting)])
+    problems = (
+        *rows.prompts(config, data, prompt, agent),
+        *rows.metrics(data, metrics),
+        *rows.slices(data, prompt, agent),
+    )
+    return Inputs(data, prompt, agent, metrics, problems)
+
+
+def check(config: Config, inputs: Inputs, *, starting: bool = True) -> None:
+    """Checks a task.
+
+    Args:
+        config: The task's config.
+        inputs: What it works with.
+        starting: False when it is only planned: models, keys and servers need not be there yet.
+
+    Raises:
+        PreflightError: With all the problems there are.
+    """
+    problems = [
+        *inputs.problems,
+        *rows.several_prompts(config, inputs.prompt),
+        *optimizers.nothing_to_rewrite(config.optimizer, inputs.prompt),
+        *settings.problems(config, starting=starting),
+    ]
+    if problems:
+        raise PreflightError(problems)

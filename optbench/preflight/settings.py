@@ -1,0 +1,148 @@
+"""What is wrong with a task's settings, whatever its rows are."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Iterator
+
+from optbench.config import secrets
+from optbench.config.identity import MODELS
+from optbench.config.schema import (
+    LIMITS,
+    Config,
+    EmbeddedModelConf,
+    LiteLLMModelConf,
+    ModelConf,
+    TrackingKind,
+)
+from optbench.environment import EMBEDDED_URL
+from optbench.errors import ConfigError, OptbenchError
+from optbench.models.prices import price_of
+from optbench.optimizers import build as optimizers
+
+OWN_PARAMETERS = frozenset(
+    {
+        *("model", "messages", "temperature", "max_tokens", "seed", "response_format", "n"),
+        *("stream", "num_retries", "max_retries", "drop_params"),
+    }
+)
+"""Of litellm's parameters those that a call states itself, or that the gateway relies on."""
+_NO_LIMIT = "choose a number above 0, or null: no limit"
+
+
+def problems(config: Config, *, starting: bool) -> Iterator[OptbenchError]:
+    """What is wrong whatever the rows are."""
+    yield from optimizers.check(config.optimizer)
+    yield from _demonstrations(config)
+    yield from _models(config, starting=starting)
+    if starting:
+        yield from _tracking(config)
+    yield from _numbers(config)
+
+
+def _demonstrations(config: Config) -> Iterator[OptbenchError]:
+    if config.optimizer.expected.demonstrations > 0 and not config.dataset.demonstration.strip():
+        yield ConfigError(
+            f"dataset '{config.dataset.name}' has no right replies to show, and optimizer "
+            f"'{config.optimizer.name}' puts them into its prompts",
+            key="dataset.demonstration",
+            mend="choose another optimizer, or say what to show",
+        )
+
+
+def _models(config: Config, *, starting: bool) -> Iterator[OptbenchError]:
+    for key in MODELS:
+        conf = getattr(config, key)
+        if conf is None:
+            continue
+        if starting and not config.replay:  # a recording needs no model
+            yield from _model(conf, key)
+        yield from _model_numbers(conf, key)
+        for limit in ("usd", "sweep_usd"):
+            if getattr(config.budget, limit) is not None and price_of(conf) is None:
+                yield ConfigError(
+                    f"no price is known of model '{conf.name}', so what it spends cannot be counted",
+                    key=f"budget.{limit}",
+                    mend=f"state {key}.price={{input_per_million: ..., output_per_million: ...}} "
+                    "in USD, or choose another budget",
+                )
+
+
+def _model(conf: ModelConf, key: str) -> Iterator[OptbenchError]:
+    if isinstance(conf, LiteLLMModelConf):
+        variable = conf.api_key_env
+        if variable and not os.environ.get(variable) and "api_key" not in conf.extra:
+            yield ConfigError(
+                f"model '{conf.name}' needs the environment variable {variable}",
+                key=f"{key}.api_key_env",
+                mend=f"export {variable}=..., or choose model=smollm2 or model=simulated",
+            )
+        for name in secrets.variables([conf.api_base, dict(conf.extra)]):
+            if name not in os.environ:
+                yield ConfigError(
+                    f"the environment variable {name} is not set",
+                    key=key,
+                    mend=f"export {name}=...",
+                )
+        for name in OWN_PARAMETERS.intersection(conf.extra):
+            yield ConfigError(
+                "is set for each call", key=f"{key}.extra.{name}", mend="leave it out of extra"
+            )
+        told = {"api_base": conf.api_base, "extra": dict(conf.extra)}
+        for found in secrets.literal(told, key):
+            yield secrets.literal_error(found)
+    elif isinstance(conf, EmbeddedModelConf):
+        from optbench.models.weights import check_available
+
+        try:
+            check_available(conf.path)
+        except OptbenchError as error:
+            yield error
+
+
+def _model_numbers(conf: ModelConf, key: str) -> Iterator[OptbenchError]:
+    for name in ("temperature", "retries", "retry_for_s"):
+        value = getattr(conf, name)
+        if not 0 <= value < math.inf:  # NaN is none of it
+            yield ConfigError(f"{value} is not 0 or more", key=f"{key}.{name}")
+    for name in ("max_in_flight", "requests_per_minute"):
+        value = getattr(conf, name)
+        if value is not None and not 0 < value < math.inf:
+            yield ConfigError(f"{value} is not above 0", key=f"{key}.{name}", mend=_NO_LIMIT)
+
+
+def _tracking(config: Config) -> Iterator[OptbenchError]:
+    if config.tracking.kind is not TrackingKind.opik:
+        return
+    if os.environ.get("OPIK_URL_OVERRIDE") == EMBEDDED_URL:
+        yield ConfigError(
+            "this process has served a task with tracking=local, and Opik's client keeps its "
+            "connections",
+            key="tracking.kind",
+            mend="start optbench once for each tracking, rather than sweep over it",
+        )
+    elif not os.environ.get("OPIK_API_KEY") and not os.environ.get("OPIK_URL_OVERRIDE"):
+        yield ConfigError(
+            "tracking=opik needs the environment variable OPIK_API_KEY (Opik cloud) or "
+            "OPIK_URL_OVERRIDE (your own server)",
+            key="tracking.kind",
+            mend="export one of them, or choose tracking=local",
+        )
+
+
+def _numbers(config: Config) -> Iterator[OptbenchError]:
+    if config.seed < 0:
+        yield ConfigError(f"{config.seed} is below 0", key="seed", mend="choose 0 or more")
+    budget = config.budget
+    for name in (*LIMITS[1:], "sweep_usd"):
+        limit = getattr(budget, name)
+        if limit is not None and not 0 < limit < math.inf:  # NaN is none of it
+            yield ConfigError(f"{limit} is not above 0", key=f"budget.{name}", mend=_NO_LIMIT)
+    for key, value in (
+        ("n_threads", config.n_threads),
+        ("budget.trials", config.budget.trials),
+        ("dataset.max_tokens", config.dataset.max_tokens),
+    ):
+        if value < 1:
+            yield ConfigError(f"{value} is below 1", key=key, mend="choose 1 or more")
