@@ -7,7 +7,12 @@ import difflib
 from collections.abc import Iterable
 from typing import Any
 
-from hydra.errors import ConfigCompositionException, HydraException, MissingConfigException
+from hydra.errors import (
+    ConfigCompositionException,
+    HydraException,
+    MissingConfigException,
+    OverrideParseException,
+)
 from omegaconf.errors import OmegaConfBaseException
 
 from optbench.errors import OptbenchError
@@ -24,6 +29,11 @@ def explain(error: BaseException) -> str:
     config_error = _find(error, OmegaConfBaseException)
     if config_error is not None:
         return _bad_key(error, config_error)
+    if isinstance(error, OverrideParseException):
+        return (
+            f"error: '{error.override}' cannot be read: {error.message.splitlines()[0]}\n  mend: "
+            "quote what holds spaces, commas, braces or another '=': 'key=\"a value\"'"
+        )
     if isinstance(error, HydraException):
         return f"error: {error}"
     return f"error: {type(error).__name__}: {error}\n  {TRACEBACK_HINT}"

@@ -11,7 +11,7 @@ from optbench.agents.program import Program
 from optbench.agents.protocol import Agent
 from optbench.config.schema import LIMITS, Config, TrackingKind
 from optbench.data.items import Data, SliceName
-from optbench.errors import BudgetExhausted, Fatal, NoProposalsError
+from optbench.errors import BudgetExhausted, Fatal, NoProposalsError, OptbenchError
 from optbench.metrics.base import Judged, Metric, oriented
 from optbench.models.build import known_answers, open_gateway
 from optbench.models.calls import Phase
@@ -221,11 +221,17 @@ class Session:
             self._no_usable_reply() or (self._candidates() == 0 and exhausted is None)
         ):
             raise self._no_proposals()
-        if exhausted is None and outcome is not None:
+        if exhausted is None:
+            if not isinstance(outcome, Outcome):
+                raise OptbenchError(
+                    f"optimizer '{conf.name}' gave {type(outcome).__name__} back, no Outcome",
+                    key="optimizer.target",
+                    mend="let optimize() return optbench.optimizers.protocol.Outcome",
+                )
             return outcome
         # Some optimizers end with a result when their calls are refused: built on scores that they
         # never got, so it is no more to be trusted than none.
-        details = outcome.details if outcome is not None else {}
+        details = outcome.details if isinstance(outcome, Outcome) else {}
         return Outcome(self._best_prompt, f"budget:{exhausted}", details)
 
     def _provider(self) -> Any:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import os
 import signal
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -40,6 +42,15 @@ class Misbehaving:
             raise httpx.HTTPStatusError("500", request=request, response=httpx.Response(500))
         if self.mode == "disk_full":
             raise OSError(errno.ENOSPC, "No space left on device")
+        if self.mode == "cancelled":
+            raise asyncio.CancelledError
+        if self.mode == "huge":
+            raise ValueError("\x1b[31mx" * 500_000)
+        if self.mode == "nothing":
+            return None  # type: ignore[return-value]
+        if self.mode == "thread":
+            threading.Thread(target=time.sleep, args=(600,), daemon=False).start()
+            return Outcome(problem.prompt, "fine")
         if self.mode == "sys_exit":
             sys.exit(3)
         if self.mode == "os_exit":

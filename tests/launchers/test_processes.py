@@ -61,17 +61,20 @@ def test_every_way_to_fail_fails_alone(
     words, env = bad
     modes = (
         *("fine", "rate_limit", "http", "sys_exit", "os_exit", "killed", "hang", "error"),
-        "disk_full",
+        *("disk_full", "cancelled", "huge", "nothing", "thread"),
     )
     mode = f"optimizer.params.mode={','.join(modes)}"
     done = command(
         *words, mode, "seed=1,2", "hydra.launcher.timeout_s=60", cwd=tmp_path, env=env, timeout=600
     )
     assert done.returncode == 1
-    assert "16 of 18 jobs failed" in done.stderr + done.stdout
+    assert "22 of 26 jobs failed" in done.stderr + done.stdout
+    assert len(done.stderr + done.stdout) < 40_000
+    assert "\x1b" not in done.stderr + done.stdout
+    assert "the job's process ended: {SIGKILL(-9)}" in done.stdout
     found = statuses(tmp_path / "sweep")
     assert {mode: status["state"] for mode, status in found.items()} == {
-        mode: "success" if mode == "fine" else "failed" for mode in modes
+        mode: "success" if mode in ("fine", "thread") else "failed" for mode in modes
     }
     assert {mode: (status["error"] or {}).get("type") for mode, status in found.items()} == {
         "fine": None,
@@ -83,7 +86,12 @@ def test_every_way_to_fail_fails_alone(
         "hang": "JobTimeoutError",
         "error": "ValueError",
         "disk_full": "OptbenchError",
+        "cancelled": "RemoteJobError",  # it would end the launch as what it is
+        "huge": "ValueError",
+        "nothing": "OptbenchError",
+        "thread": None,
     }
+    assert len(found["huge"]["error"]["message"]) > 2_000_000  # whole in the file
     assert "misbehaving.py" in found["error"]["error"]["traceback"]
     for log in (tmp_path / "sweep").rglob("job.log"):
         assert log.read_text().strip(), log
@@ -258,3 +266,24 @@ def _alive(pid: int) -> bool:
     except ProcessLookupError:
         return False
     return "Z" not in Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+
+
+@pytest.mark.parametrize(
+    "option",
+    ["n_jobs=0", "n_jobs=-1", "retries=-1", "max_failures=0", "timeout_s=0", "timeout_s=nan"],
+)
+def test_numbers_that_mean_nothing_are_refused(option: str, tmp_path: Path) -> None:
+    for words in ((), ("-m",)):
+        done = command(
+            *words, f"hydra.launcher.{option}", "model=simulated", "optimizer=none", cwd=tmp_path
+        )
+        assert done.returncode == 2, done.stderr
+        assert f"hydra.launcher.{option.partition('=')[0]}:" in done.stderr
+        assert not list(tmp_path.rglob("status.json"))
+
+
+def test_a_sweep_folder_that_is_a_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "sweep").write_text("")
+    done = command(*SMALL, "optimizer=none", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "hydra.sweep.dir: cannot make the folder 'sweep'" in done.stderr

@@ -107,7 +107,7 @@ def test_a_task_alone_that_takes_too_long_is_ended(tmp_path: Path) -> None:
 
 def test_a_task_alone_saves_at_ctrl_c(tmp_path: Path) -> None:
     process = start(
-        "model=simulated", "model.latency_s=0.5", "n_threads=1", *TINY, "hydra.run.dir=out",
+        "model=simulated", "model.latency_s=0.2", "n_threads=1", *TINY, "hydra.run.dir=out",
         cwd=tmp_path,
     )  # fmt: skip
     status = tmp_path / "out" / "status.json"

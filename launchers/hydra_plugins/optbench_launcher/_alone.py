@@ -10,7 +10,7 @@ from typing import Any
 from optbench.task import Task, run_task
 
 from . import _resume, _worker
-from ._drive import again, ctrl_c, is_inprocess, is_on_this_machine, open_backend
+from ._drive import again, check, ctrl_c, is_inprocess, is_on_this_machine, open_backend
 from ._jobs import Job, Outcome
 from ._view import View
 
@@ -30,6 +30,7 @@ def run(options: dict[str, Any], task: Task, folder: Path) -> Any:
         Exception: What the task failed with, or why it did not come to its end.
         KeyboardInterrupt: After Ctrl-C, with everything so far on disk.
     """
+    check(options)
     if is_inprocess(options):
         return run_task(task, folder)
     job = Job(0, folder.name, folder, identity=task.identity)

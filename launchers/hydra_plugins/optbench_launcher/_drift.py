@@ -60,7 +60,8 @@ def _packages(recorded: Sequence[tuple[Job, dict[str, Any]]]) -> Iterator[str]:
     for _, told in recorded:
         then = told["versions"]
         for package in sorted({*then, *now}):
-            if then.get(package) != now.get(package):
+            # One that was not there then, or is not there now, a finished job did without.
+            if None not in (then.get(package), now.get(package)) and then[package] != now[package]:
                 changed.setdefault(package, set()).add(str(then.get(package)))
     if changed:
         yield "other packages: " + ", ".join(

@@ -27,6 +27,50 @@ def is_inprocess(options: Mapping[str, Any]) -> bool:
     return _chosen(options) in (None, "inprocess")
 
 
+def check(options: Mapping[str, Any]) -> None:
+    """Looks at the options before anything starts.
+
+    Raises:
+        ConfigError: For a number that means nothing.
+    """
+    from optbench.errors import ConfigError
+
+    for name, least in (("n_jobs", 1), ("max_failures", 1), ("retries", 0)):
+        value = options.get(name)
+        if value is not None and value < least:
+            unset = "" if name == "retries" else ", or null"
+            raise ConfigError(
+                f"{value} is below {least}",
+                key=f"hydra.launcher.{name}",
+                mend=f"choose {least} or more{unset}",
+            )
+    timeout_s = options.get("timeout_s")
+    if timeout_s is not None and not timeout_s > 0:  # NaN is none of it
+        raise ConfigError(
+            f"{timeout_s:g} is no time",
+            key="hydra.launcher.timeout_s",
+            mend="choose seconds above 0, or null: no limit",
+        )
+
+
+def make_folder(sweep: Path) -> None:
+    """Makes a sweep's folder.
+
+    Raises:
+        ConfigError: When it cannot be made.
+    """
+    from optbench.errors import ConfigError
+
+    try:
+        sweep.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(
+            f"cannot make the folder '{sweep}': {error.strerror}",
+            key="hydra.sweep.dir",
+            mend="name another one",
+        ) from error
+
+
 def open_backend(
     options: Mapping[str, Any], jobs: Sequence[Job], sweep: Path, payload: Payload
 ) -> Any:

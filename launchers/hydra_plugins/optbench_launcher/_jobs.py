@@ -10,6 +10,9 @@ from typing import Any, Literal
 
 from optbench.models.llamacpp import Opening
 
+LONGEST_LINE = 300
+"""Characters of an error on the screen; all of it is in the job's log."""
+
 State = Literal["success", "failed", "interrupted", "skipped"]
 
 
@@ -103,7 +106,20 @@ def portable(error: BaseException) -> BaseException:
     return RemoteJobError(f"{type(error).__name__}: {error}")
 
 
+def ordinary(error: BaseException) -> BaseException:
+    """An error that ``except Exception`` catches: one that is none would end the launch with its job."""
+    if isinstance(error, Exception | KeyboardInterrupt):
+        return error
+    return RemoteJobError(f"{type(error).__name__}: {error}")
+
+
 def first_line(error: BaseException) -> str:
-    """What an error says in a line; with the next one where the first only leads to it."""
-    lines = str(error).strip().splitlines() or [type(error).__name__]
-    return " ".join(line.strip() for line in lines[: 2 if lines[0].endswith(":") else 1])
+    """What an error says in a line of the screen, with the next one where the first only leads to it.
+
+    Untrusted: cut where it is long, and without what would steer a terminal.
+    """
+    text = str(error)[: 4 * LONGEST_LINE].strip()
+    lines = text.splitlines() or [type(error).__name__]
+    said = " ".join(line.strip() for line in lines[: 2 if lines[0].endswith(":") else 1])
+    shown = "".join(letter if letter.isprintable() else "?" for letter in said)
+    return shown if len(shown) <= LONGEST_LINE else f"{shown[:LONGEST_LINE]}..."

@@ -19,6 +19,7 @@ from optbench.config.compat import VERSION_BASE
 from optbench.errors import ConfigError, OptbenchError
 
 from ._compose import Composer
+from ._drive import make_folder
 from ._jobs import first_line
 from ._prepare import all_or_none
 
@@ -68,7 +69,7 @@ def sweep(sweeper: MatrixSweeper, arguments: Sequence[str]) -> list[Sequence[Job
     else:  # any other launcher composes again
         all_or_none(Composer(context.config_loader, config).compose, jobs)
     folder = Path(str(config.hydra.sweep.dir))
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     if OmegaConf.select(config, "plan") is not True:
         OmegaConf.save(config, folder / "multirun.yaml")
     returns: list[Sequence[JobReturn]] = []

@@ -92,23 +92,25 @@ def all_or_none(make: Callable[[Sequence[str]], T], jobs: Sequence[Sequence[str]
     """Something for each job, or all that is wrong with any of them.
 
     Raises:
-        ConfigError: With every bad combination; each reason is said once.
+        ConfigError: With every reason, and how many combinations it spoils.
     """
     made: list[T] = []
-    wrong: list[str] = []
-    said: set[str] = set()
+    wrong: dict[str, list[str]] = {}
     for job in jobs:
         try:
             made.append(make(job))
         except Exception as error:  # Hydra's, OmegaConf's, or a resolver's
             why = explain(error).removeprefix("error: ")
-            if why not in said:
-                said.add(why)
-                wrong.append(f"{' '.join(job)}: {why}")
+            wrong.setdefault(why, []).append(" ".join(job))
     if wrong:
+        bad = sum(len(combinations) for combinations in wrong.values())
         raise ConfigError(
-            f"{len(wrong)} combinations cannot be composed, nothing was started:\n  "
-            + "\n  ".join(wrong)
+            f"{bad} of {len(jobs)} combinations cannot be composed, nothing was started:\n  "
+            + "\n  ".join(
+                f"{why}\n    in {combinations[0]}"
+                + (f" and {len(combinations) - 1} more" if len(combinations) > 1 else "")
+                for why, combinations in wrong.items()
+            )
         )
     return made
 

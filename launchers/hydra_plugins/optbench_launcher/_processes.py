@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import signal
 import time
 from collections import deque
@@ -33,6 +34,11 @@ POLL_S = 0.2
 """Seconds between two looks at deadlines, and between two redraws."""
 GRACE_S = 20.0
 """How long an interrupted job may take to save before it is killed, in seconds."""
+START_S = 120.0
+"""How long a new worker may take to stand, with its imports, beside a job's own time, in seconds."""
+END_S = 5.0
+"""How long a worker without a job may take to end before it is killed, in seconds."""
+_EXIT_CODES = re.compile(r"exit codes of the workers are (\{[^}\n]*\})")
 
 
 class _Slot:
@@ -41,6 +47,8 @@ class _Slot:
     def __init__(self) -> None:
         self._pool: Any = None
         self._interrupted = False
+        self._ready: Future[Any] | None = None
+        self._timeout_s = float("inf")
         self.future: Future[Any] | None = None
         self.job: Job | None = None
         self.deadline = float("inf")
@@ -49,10 +57,21 @@ class _Slot:
         if self._pool is None:
             # An initializer, not a first job: loky replaces a worker that has grown since its first.
             self._pool = ProcessPoolExecutor(max_workers=1, timeout=None, initializer=_worker.greet)
+            self._ready = self._pool.submit(_worker.ready, *work)
         self.job = job
         self._interrupted = False
+        self._timeout_s = float("inf") if timeout_s is None else timeout_s
+        self.deadline = time.monotonic() + self._timeout_s
         self.future = self._pool.submit(*work)
-        self.deadline = float("inf") if timeout_s is None else time.monotonic() + timeout_s
+
+    def is_late(self) -> bool:
+        """Whether the job's time is over; it is counted from when its worker stands."""
+        now = time.monotonic()
+        if self._ready is not None:
+            if self._ready.done():
+                self._ready, self.deadline = None, now + self._timeout_s
+            return now > self.deadline + START_S
+        return now > self.deadline
 
     def take(self) -> Outcome:
         """The outcome of the job that has ended; the slot is free again."""
@@ -64,8 +83,7 @@ class _Slot:
             self.close()
             if self._interrupted:
                 return Outcome("interrupted")
-            said = str(error).strip().splitlines()[-1] if str(error).strip() else "no exit code"
-            return Outcome("failed", error=WorkerDiedError(f"the job's process ended: {said}"))
+            return Outcome("failed", error=WorkerDiedError(_how_it_ended(error)))
         except Exception as error:  # it could not be sent, or not be read
             return Outcome("failed", error=portable(error))
         return value if isinstance(value, Outcome) else Outcome("success", value)
@@ -73,14 +91,24 @@ class _Slot:
     def interrupt(self) -> None:
         """Asks the job to save and end."""
         self._interrupted = True
+        self._ready, self.deadline = None, time.monotonic() + GRACE_S
         for pid in list(self._pool._processes or ()):  # loky has no public name for it
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGTERM)
 
     def close(self, *, kill: bool = True) -> None:
-        if self._pool is not None:
-            self._pool.shutdown(wait=not kill, kill_workers=kill)
-        self._pool = None
+        """Ends the worker; where a thread of a job goes on in it, it is killed."""
+        if self._pool is None:
+            return
+        workers = list((self._pool._processes or {}).values())
+        self._pool.shutdown(wait=False, kill_workers=kill)
+        until = time.monotonic() + (0.0 if kill else END_S)
+        for worker in workers:
+            worker.join(max(0.0, until - time.monotonic()))
+            if worker.is_alive():
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(worker.pid, signal.SIGKILL)
+        self._pool = self._ready = None
 
 
 class ProcessBackend:
@@ -117,7 +145,6 @@ class ProcessBackend:
         for slot in self._slots:
             if slot.future is not None:
                 slot.interrupt()
-                slot.deadline = time.monotonic() + GRACE_S
 
     def results(self) -> Iterator[tuple[Job, Outcome] | None]:
         """Jobs with their outcomes as they end; None, at least every ``POLL_S``, for a look around."""
@@ -132,7 +159,7 @@ class ProcessBackend:
                     continue
                 if slot.future.done():
                     yield job, slot.take()
-                elif time.monotonic() > slot.deadline:
+                elif slot.is_late():
                     slot.close()
                     slot.future = slot.job = None
                     yield job, self._late()
@@ -159,3 +186,9 @@ class ProcessBackend:
         return Outcome(
             "failed", error=JobTimeoutError(f"killed after {self._timeout_s:g} s (timeout_s)")
         )
+
+
+def _how_it_ended(error: BrokenProcessPool) -> str:
+    """With the exit code or the signal: the kernel's OOM killer sends SIGKILL."""
+    codes = _EXIT_CODES.search(str(error))
+    return f"the job's process ended: {codes[1] if codes else 'no exit code'}"

@@ -47,17 +47,11 @@ def to_do(
     Raises:
         ConfigError: When finished or begun jobs ran with other packages, or on other rows.
     """
-    first: dict[str, Job] = {}
     left: list[Job] = []
     begun: list[Job] = []
-    for job in jobs:
+    for job in distinct(jobs):
         if job.identity is None:
             left.append(job)  # of another app: nothing is known of what its files mean
-            continue
-        twin = first.setdefault(job.identity, job)
-        if twin is not job:
-            log.warning("#%d is the same task as #%d: dropped", job.number, twin.number)
-            job.outcome = Outcome("skipped")
             continue
         folder = JobFolder(job.folder)
         if folder.task.exists():
@@ -72,6 +66,20 @@ def to_do(
     if begun and not anyway:
         _drift.refuse(begun, preparation)
     return left
+
+
+def distinct(jobs: Sequence[Job]) -> list[Job]:
+    """Each task once; a job that repeats an earlier one is skipped, which is said."""
+    first: dict[str, Job] = {}
+    kept: list[Job] = []
+    for job in jobs:
+        twin = job if job.identity is None else first.setdefault(job.identity, job)
+        if twin is job:
+            kept.append(job)
+            continue
+        log.warning("#%d is the same task as #%d: dropped", job.number, twin.number)
+        job.outcome = Outcome("skipped")
+    return kept
 
 
 def counted(jobs: Sequence[Job], left: Sequence[Job]) -> str:

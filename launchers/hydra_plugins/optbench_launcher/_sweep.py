@@ -21,7 +21,16 @@ from omegaconf import DictConfig, OmegaConf
 
 from . import _resume, _worker
 from ._compose import Composer, without_hydra
-from ._drive import again, ctrl_c, enough, is_inprocess, is_on_this_machine, open_backend
+from ._drive import (
+    again,
+    check,
+    ctrl_c,
+    enough,
+    is_inprocess,
+    is_on_this_machine,
+    make_folder,
+    open_backend,
+)
 from ._jobs import Job, NotStartedError, Outcome, first_line
 from ._prepare import Preparation, all_or_none
 from ._servers import Servers
@@ -39,6 +48,7 @@ def prepare(launcher: OptbenchLauncher, job_overrides: Sequence[Sequence[str]]) 
     Raises:
         ConfigError: With every combination that cannot be composed.
     """
+    check(launcher.options)
     preparation = _preparation(launcher)
     preparation.composer.compose_ahead(job_overrides)
     numbers = iter(range(len(job_overrides)))
@@ -53,7 +63,7 @@ def launch(
     hydra_conf = launcher.config.hydra
     configure_log(hydra_conf.hydra_logging, hydra_conf.verbose)
     sweep = Path(str(hydra_conf.sweep.dir))
-    sweep.mkdir(parents=True, exist_ok=True)
+    make_folder(sweep)
     end = initial_job_idx + len(job_overrides)
     preparation = _preparation(launcher)
     jobs = launcher.prepared[initial_job_idx:end] or [
@@ -92,7 +102,7 @@ def _plan(
     """Says what the jobs would cost, together, and starts none."""
     from optbench import plan
 
-    own = [job for job in jobs if job.identity is not None]
+    own = [job for job in _resume.distinct(jobs) if job.identity is not None]
     planner = plan.Planner()
     planned = [planner.expect(preparation.task(job), job.folder, sweep) for job in own]
     plan.show(planned, sweep_usd=launcher.config.budget.sweep_usd, left_out=launcher.left_out)
@@ -142,6 +152,7 @@ class _Run:
         )
         for job in to_do:
             backend.submit(job)
+        interrupted = True
         try:
             with ctrl_c(backend), view.shown():
                 for ended in backend.results():
@@ -158,19 +169,22 @@ class _Run:
                     view.ended(job, outcome)
                     if enough(launcher.options, self._failures):
                         backend.drop_queue()
+            interrupted = view.interrupted
         finally:
+            if interrupted:
+                _say_how_to_resume(self._sweep)
             backend.close(kill=sys.exc_info()[0] is not None)
             servers.close()
         done = self._all(jobs)
         if view.interrupted:
-            _say_how_to_resume(self._sweep)
             raise KeyboardInterrupt
         return done
 
     def _payload(self, job: Job, servers: Servers) -> tuple[Any, ...]:
         if job.identity is not None:
             task = self._preparation.task(job)
-            folders = str(job.folder), str(self._sweep)
+            # Absolute: a job may change its directory.
+            folders = str(job.folder.absolute()), str(self._sweep.absolute())
             return _worker.run_optbench, task, *folders, servers.ready(job)
         from . import _pickling
 
@@ -251,8 +265,10 @@ def _report_failures(ended: Sequence[tuple[Job, JobReturn | None]]) -> None:
         for job, done in ended
         if done is not None and done.status is JobStatus.FAILED
     ]
-    if not failed:
-        return
-    log.error("%d of %d jobs failed:", len(failed), len(ended))
-    for job, error in failed:
+    begun = [(job, error) for job, error in failed if not isinstance(error, NotStartedError)]
+    if begun:
+        log.error("%d of %d jobs failed:", len(begun), len(ended))
+    for job, error in begun:
         log.error("\t#%d %s: %s", job.number, job.folder, first_line(error))
+    if len(begun) < len(failed):
+        log.error("%d jobs were not started", len(failed) - len(begun))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import logging
 import os
 import signal
@@ -14,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from ._jobs import JobExitError, Outcome, RemoteJobError, portable
+from ._jobs import JobExitError, Outcome, RemoteJobError, ordinary, portable
 
 ORPHAN_POLL_S = 0.5
 _CHATTY = ("httpx", "httpcore", "pyrate_limiter", "LiteLLM")
@@ -65,6 +66,17 @@ def run_optbench(task: Any, folder: str, sweep: str | None, served: Any = None) 
         except BaseException as error:
             return _failed(error)
     return Outcome("success", brief(value) if shared else value)
+
+
+def ready(function: Any, *arguments: Any) -> None:
+    """Imports what a job will need, before its time is counted; what fails here fails there too."""
+    if function is not run_optbench:
+        return
+    with contextlib.suppress(Exception):
+        from optbench import environment
+
+        environment.prepare(arguments[0].config.tracking)
+        importlib.import_module("optbench.session")
 
 
 def raise_(error: BaseException) -> None:
@@ -125,7 +137,8 @@ def run_any(blob: bytes) -> bytes:
 def run_as_hydra_does(hydra_context: Any, task_function: Any, cfg: Any) -> Any:
     """Hydra's ``run_job`` in the job's folder: its files, its log, its callbacks; a ``JobReturn``.
 
-    ``sys.exit`` in the job is an ordinary failure; ``run_job`` would let it through.
+    ``sys.exit`` in the job is an ordinary failure, and so is ``asyncio.CancelledError``; ``run_job``
+    would let them through.
     """
     from hydra.core.hydra_config import HydraConfig
     from hydra.core.utils import run_job
@@ -135,6 +148,8 @@ def run_as_hydra_does(hydra_context: Any, task_function: Any, cfg: Any) -> Any:
             return task_function(cfg)
         except SystemExit as exit_:
             raise _exited(exit_) from exit_
+        except BaseException as error:
+            raise ordinary(error) from error
 
     call.__module__ = task_function.__module__
     HydraConfig.instance().set_config(cfg)
@@ -154,7 +169,7 @@ def _exited(exit_: SystemExit) -> JobExitError:
 def _failed(error: BaseException) -> Outcome:
     text = "".join(traceback.format_exception(error))
     logging.getLogger(__name__).error(text)
-    sent = portable(_exited(error) if isinstance(error, SystemExit) else error)
+    sent = portable(_exited(error) if isinstance(error, SystemExit) else ordinary(error))
     return Outcome("failed", error=sent, traceback=text)
 
 
