@@ -28,7 +28,11 @@ class Catalogue:
     def options(self, group: str) -> list[str]:
         """The names of a group's options; none where there is no such group."""
         if group not in self._options:  # Hydra copies its whole store for an answer
-            self._options[group] = [str(name) for name in self._loader.get_group_options(group)]
+            told = [str(one) for one in self._master.hydra.overrides.hydra]  # hydra.searchpath
+            found = self._loader.get_group_options(
+                group, config_name=self._master.hydra.job.config_name, overrides=told
+            )
+            self._options[group] = [str(name) for name in found]
         return self._options[group]
 
     def composed(self, *words: str) -> DictConfig:
@@ -53,20 +57,25 @@ class Catalogue:
 
     def model(self, name: str) -> str | None:
         """The option for a model: by litellm's name, else by the option's own; None: there is none."""
-        known = self._model_ids.get(name)
-        if known is None and name in self.options("model"):
-            return name
-        return known
+        options = self.options("model")
+        # Most are called as litellm calls them; to compose all would take a second.
+        likely = name.rpartition("/")[2]
+        if likely in options and self._identifier(likely) == name:
+            return likely
+        return self._by_identifier.get(name) or (name if name in options else None)
 
     @cached_property
-    def _model_ids(self) -> Mapping[str, str]:
+    def _by_identifier(self) -> Mapping[str, str]:
         found: dict[str, str] = {}
         for option in self.options("model"):
-            # As it is written: to compose each would take a second.
-            loaded = self._loader.repository.load_config(f"model/{option}")
-            node = loaded.config if loaded is not None else None
-            if isinstance(node, DictConfig) and not OmegaConf.is_missing(node, "id"):
-                identifier = node.get("id")
-                if isinstance(identifier, str):
-                    found.setdefault(identifier, option)
+            identifier = self._identifier(option)
+            if identifier is not None:
+                found.setdefault(identifier, option)
         return found
+
+    def _identifier(self, option: str) -> str | None:
+        """litellm's name of an option; None where it has none, or none before it is given."""
+        model = self.composed(f"model={option}").model
+        if "id" not in model or OmegaConf.is_missing(model, "id"):
+            return None
+        return str(model.id)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from optbench.complaints import close_names
-from optbench.config.words import Raw
+from optbench.config.words import Raw, covers
 from optbench.manifests import optimizers, reference
 from optbench.manifests.catalogue import Catalogue
 from optbench.manifests.datasets import dataset_row
@@ -138,8 +138,18 @@ def _extension(row: Row, task: Task) -> None:
         return
     field = task["x_optbench"]
     overrides: Sequence[str] = field.value.get("overrides", ())
+    given: dict[str, Any] = {}
     for override in overrides:
         key, _, value = override.partition("=")
         if key.lstrip("+~").partition(".")[0].partition("/")[0] in CONTROLLER_KEYS:
             row.problem(field, f"'{key}' belongs to the launch, not to a task: give it with -m")
-        row.values[key] = Raw(value)
+        given[key] = Raw(value)
+    row.values = with_overrides(row.values, given)
+
+
+def with_overrides(row: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """A row with further values, each in the place of what it covers: a budget, of its trials."""
+    kept = {
+        key: value for key, value in row.items() if not any(covers(other, key) for other in given)
+    }
+    return {**kept, **given}
