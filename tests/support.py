@@ -73,7 +73,11 @@ def options(group: str) -> Sequence[str]:
 STAND_IN = """# Rows that need no hub, under the name of a dataset that does.
 defaults: [/schema/dataset@_here_]
 name: {name}
-source: {{kind: generator, generator: optbench.data.arithmetic.generate, args: {{seed: 0}}, id_column: id}}
+source:
+  kind: generator
+  generator: optbench.data.arithmetic.generate
+  args: {{seed: 0}}
+  id_column: id
 slices:
   train: {{split: train, start: 0, count: 15}}
   validation: {{split: validation, start: 0, count: 15}}

@@ -62,17 +62,17 @@ def test_a_seed_orders_what_is_learnt_from_and_nothing_else(tmp_path: Path) -> N
 def test_a_seed_is_the_optimizers(algorithm: str, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[Any] = []
 
-    class Reached(Exception):
+    class ReachedError(Exception):
         pass
 
     def construct(**given: Any) -> None:
         seen.append(given["seed"])
-        raise Reached
+        raise ReachedError
 
     monkeypatch.setattr(opik, "_interruptible", lambda _: construct)
     for seed in (1, 2):
         problem: Any = SimpleNamespace(seed=seed)
-        with pytest.raises(Reached):
+        with pytest.raises(ReachedError):
             opik.OpikOptimizer(algorithm=algorithm, params={}).optimize(problem)
     assert seen == [1, 2]
 

@@ -33,11 +33,11 @@ def some(*values: str) -> st.SearchStrategy[str]:
     return st.lists(st.sampled_from(values), min_size=1, max_size=2, unique=True).map(",".join)
 
 
-@settings(max_examples=4, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=2, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     dataset=some("tickets", "arithmetic", "gsm8k"),
     optimizer=some("few_shot", "gepa", "evolutionary_optimizer", "none", "random_few_shot"),
-    model=some("gpt-4o-mini", "qwen3-8b", "simulated", "smollm2"),
+    model=st.sampled_from(["gpt-4o-mini", "qwen3-8b", "simulated", "smollm2"]),
     seed=some("0", "1", "7"),
 )
 def test_a_matrix_comes_back(
