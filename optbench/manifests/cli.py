@@ -61,7 +61,7 @@ def exported(what: Sequence[str], config_dir: Path | None = None) -> Manifest:
     words = [f"hydra.searchpath=[file://{config_dir.resolve()}]"] if config_dir else []
     folder = Path(what[0]) if len(what) == 1 and "=" not in what[0] else None
     if folder is None:
-        words += [word for word in what if word not in ("-m", "--multirun")]
+        words += what
     with initialize_config_dir(str(conf_folder()), **VERSION_BASE, job_name="optbench"):
         loader = GlobalHydra.instance().config_loader()
         master = loader.load_configuration("config", words, RunMode.MULTIRUN)
@@ -139,6 +139,8 @@ def _parser() -> argparse.ArgumentParser:
         "optbench-manifest export dataset=tickets optimizer=gepa,few_shot seed=1,2",
     )
     command.add_argument("what", nargs="+", help="the folder of a sweep, or overrides")
+    # Of a command line that is tried with optbench first.
+    command.add_argument("-m", "--multirun", action="store_true", help=argparse.SUPPRESS)
     command.add_argument("-o", "--output", type=Path, help="the file; else it is printed")
     command.add_argument("--config-dir", "-cd", type=Path, help="folder of your own options")
     return parser

@@ -71,7 +71,7 @@ def test_rows_are_left_out_and_put_in(file: Path) -> None:
 
 
 def test_forty_tasks(tmp_path: Path) -> None:
-    """Ten for each dataset; their time is measured, not tested: see the README of benchmarks."""
+    """Ten for each dataset; their time is measured, not tested: plan=true."""
     stand_ins(tmp_path, "gsm8k_like")
     datasets = ["tickets", "tickets_routing", "arithmetic", "gsm8k_like"]
     models = ["openai/gpt-4.1-mini", "openrouter/qwen/qwen3-8b"]
@@ -113,7 +113,7 @@ def test_a_typo_ends_it_before_anything(tmp_path: Path) -> None:
     (tmp_path / "m.json").write_text(json.dumps({"tasks": [{"dataset": "tickets", "modle": "x"}]}))
     done = command("-m", "manifest=m.json", cwd=tmp_path)
     assert done.returncode == 2
-    assert "$.tasks[0].modle: unknown field. Did you mean model?" in done.stderr
+    assert "$.tasks[0].modle: unknown field. Did you mean model" in done.stderr
     assert "Traceback" not in done.stderr
     assert not list(tmp_path.rglob("status.json"))
 
