@@ -13,6 +13,9 @@ from optbench.errors import ConfigError
 KEYS = ("replay", "resume", "retry_failed")
 """Keys whose value is such a folder: ``optbench -m resume=<sweep dir>`` needs no other argument."""
 _ABOUT_THE_RUN = ("hydra", "engine", "cache", "plan", "tracking", *KEYS)
+MANIFEST = "manifest.json"
+"""A sweep's copy of the manifest that it was started with, in its folder."""
+_MANIFEST_KEY = "hydra.sweeper.manifest"
 _OF_THE_FOLDER = ("hydra.sweep.dir", "hydra.run.dir", "hydra.mode")
 
 
@@ -28,7 +31,7 @@ def complete(words: Sequence[str]) -> list[str]:
     """
     named = [word for word in words if word.partition("=")[0] in KEYS]
     if not named:
-        return list(words)
+        return _with_manifest(words)
     if len(named) > 1:
         raise ConfigError(
             "one of them at a time", key=", ".join(word.split("=")[0] for word in named)
@@ -37,7 +40,7 @@ def complete(words: Sequence[str]) -> list[str]:
     folder = Path(value.strip("'\"")).expanduser()
     own = [word for word in words if _chooses_a_task(word)]
     if key == "replay" and own:
-        return list(words)
+        return _with_manifest(words)
     if own:
         raise ConfigError(
             f"takes its tasks from the folder, not from '{own[0]}'",
@@ -53,6 +56,27 @@ def complete(words: Sequence[str]) -> list[str]:
     where = f"hydra.{'sweep' if sweep else 'run'}.dir='{folder}'"
     failed = ["hydra.launcher.only_failed=true"] if key == "retry_failed" and sweep else []
     return [*mode, *recorded, where, *failed, *rest]
+
+
+def _with_manifest(words: Sequence[str]) -> list[str]:
+    """``manifest=<file>`` as what the sweeper takes; like a suite it needs no ``-m``.
+
+    Raises:
+        ConfigError: Beside a suite, for both say which tasks there are.
+    """
+    keys = [word.partition("=")[0] for word in words]
+    if "manifest" not in keys:
+        return list(words)
+    if "suite" in keys:
+        raise ConfigError("a manifest and a suite: one of them at a time", key="manifest, suite")
+    mode = [] if {"-m", "--multirun"}.intersection(words) else ["-m"]
+    return [
+        *mode,
+        *(
+            f"{_MANIFEST_KEY}={value}" if key == "manifest" else word
+            for word, (key, _, value) in ((word, word.partition("=")) for word in words)
+        ),
+    ]
 
 
 def _chooses_a_task(word: str) -> bool:
@@ -88,8 +112,12 @@ def _recorded(folder: Path, key: str, *, sweep: bool, whole: bool) -> list[str]:
         for word in about
         if word.lstrip("+").partition("=")[0] not in (*_OF_THE_FOLDER, "hydra.launcher.only_failed")
     ]
+    if (folder / MANIFEST).is_file():  # as it was then, wherever the command is given
+        kept = [word for word in kept if not word.startswith(f"{_MANIFEST_KEY}=")]
+        kept.append(f"{_MANIFEST_KEY}='{folder / MANIFEST}'")
     chosen = task if whole else [word for word in task if _chooses_a_task(word)]
     return [
         *(word for word in chosen if word.partition("=")[0] != "plan"),
-        *(kept if whole else []),
+        # Of a replay's own: which tasks there are, not how they were run.
+        *(word for word in kept if whole or word.startswith("hydra.sweeper.")),
     ]

@@ -54,6 +54,8 @@ class Session:
     ) -> None:
         self._config = config
         self._data = data
+        # Libraries that take items as they come would show every seed the same ones.
+        self._train = data.train.reordered(config.seed)
         self._prompt = prompt
         self._metrics = metrics
         self._ledger = ledger
@@ -112,7 +114,7 @@ class Session:
         tracker = Tracker(
             project=conf.project, dataset=self._config.dataset.name, columns=shown, spans=conf.spans
         )
-        tracker.know(self._data)
+        tracker.know((self._train, self._data.validation, self._data.test))
         stack.callback(tracker.close)
         return tracker
 
@@ -190,7 +192,7 @@ class Session:
         optimizer = optimizers.build(conf)
         problem = Problem(
             prompt=self._prompt,
-            train=self._data.train,
+            train=self._train,
             validation=self._data.validation,
             baseline=baseline,
             seed=self._config.seed,

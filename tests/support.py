@@ -5,15 +5,20 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from optbench import config
 from optbench.app import conf_folder
 from optbench.config.compat import VERSION_BASE
+from optbench.manifests.cli import composed_tasks
 
 
 def composed(*overrides: str, with_hydra: bool = False) -> DictConfig:
@@ -63,3 +68,47 @@ def clean_environment() -> dict[str, str]:
 def options(group: str) -> Sequence[str]:
     """The options of a config group, as files."""
     return sorted(file.stem for file in (conf_folder() / group).glob("*.yaml"))
+
+
+STAND_IN = """# Rows that need no hub, under the name of a dataset that does.
+defaults: [/schema/dataset@_here_]
+name: {name}
+source:
+  kind: generator
+  generator: optbench.data.arithmetic.generate
+  args: {{seed: 0}}
+  id_column: id
+slices:
+  train: {{split: train, start: 0, count: 15}}
+  validation: {{split: validation, start: 0, count: 15}}
+  test: {{split: test, start: 0, count: 15}}
+prompt: [{{role: system, content: Solve it.}}, {{role: user, content: "{{question}}"}}]
+demonstration: "{{answer}}"
+max_tokens: 32
+metrics: [{{name: numeric, target: answer}}]
+"""
+
+
+def stand_ins(folder: Path, *names: str) -> Path:
+    """A config folder with datasets of these names, where optbench has none of its own."""
+    group = folder / "dataset"
+    group.mkdir(parents=True, exist_ok=True)
+    for name in names:
+        (group / f"{name}.yaml").write_text(STAND_IN.format(name=name))
+    return folder
+
+
+@contextmanager
+def launch(*words: str, conf: Path | None = None) -> Iterator[tuple[DictConfig, Any]]:
+    """The config of a whole launch, and Hydra's loader, as a sweeper is given them."""
+    config.register()
+    extra = [f"hydra.searchpath=[file://{conf}]"] if conf else []
+    with initialize_config_dir(str(conf_folder()), **VERSION_BASE, job_name="optbench"):
+        loader = GlobalHydra.instance().config_loader()
+        yield loader.load_configuration("config", [*extra, *words], RunMode.MULTIRUN), loader
+
+
+def swept(*words: str, conf: Path | None = None) -> list[dict[str, Any]]:
+    """The resolved config of each task of a sweep, of which none is started."""
+    with launch(*words, conf=conf) as (master, loader):
+        return composed_tasks(master, loader)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import random
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -32,6 +33,12 @@ class Slice:
 
     def __iter__(self) -> Iterator[Item]:
         return iter(self.items)
+
+    def reordered(self, seed: int) -> Slice:
+        """The same items in an order that the seed alone decides."""
+        items = list(self.items)
+        random.Random(seed).shuffle(items)
+        return Slice(self.name, tuple(items))
 
     @property
     def fingerprint(self) -> str:

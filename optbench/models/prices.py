@@ -10,6 +10,7 @@ from optbench.config.schema import (
     ModelConf,
     SimulatedModelConf,
 )
+from optbench.models.price_map import listed_price
 from optbench.models.simulated import USD_PER_TOKEN_IN, USD_PER_TOKEN_OUT
 
 
@@ -35,7 +36,5 @@ def price_of(conf: ModelConf) -> Price | None:
         return None
     if conf.price is not None:
         return Price(conf.price.input_per_million / 1e6, conf.price.output_per_million / 1e6)
-    from optbench.models.remote import listed_price
-
     listed = listed_price(conf.id)
     return Price(*listed) if listed else None

@@ -33,8 +33,8 @@ class Problem:
 
     Attributes:
         prompt: Where to start; a ``PromptSet`` only for optimizers that state ``several_prompts``.
-        train: Items to learn from: demonstrations, failures to look at.
-        validation: Items to select candidates on.
+        train: Items to learn from: demonstrations, failures to look at; in the seed's order.
+        validation: Items to select candidates on, in the same order for every seed.
         baseline: The initial prompt's evaluation on validation, already made.
         seed: For every random choice.
         demonstration: Template of the assistant's turn when an item is shown as an example.

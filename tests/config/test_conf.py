@@ -15,7 +15,11 @@ from optbench.config.schema import Config
 
 GROUPS = ("dataset", "agent", "optimizer", "model", "budget", "cache", "tracking", "engine")
 EVERY = [(group, option) for group in GROUPS for option in options(group)]
-NEEDS = {"gguf": ["model.path=weights/tiny.gguf"], "vllm": ["model.id=hosted_vllm/x"]}
+NEEDS = {
+    "gguf": ["model.path=weights/tiny.gguf"],
+    "vllm": ["model.id=hosted_vllm/x"],
+    "litellm": ["model.id=a/b"],
+}
 
 
 @pytest.mark.parametrize(("group", "option"), EVERY, ids=lambda value: value)

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
-from support import command, options, start
+from support import command, options, stand_ins, start, swept
 
 TINY = tuple(f"dataset.slices.{name}.count=5" for name in ("train", "validation", "test"))
 ROWS = """import json, os
@@ -32,7 +32,12 @@ metrics: [{name: exact_match, target: answer}]
 """
 
 
-@pytest.mark.parametrize("suite", options("suite"))
+LOCAL = [name for name in options("suite") if not name.startswith("gepa_")]
+"""Suites whose rows need no hub."""
+FIVE = ["few_shot", "evolutionary_optimizer", "gepa", "hierarchical_reflective", "meta_prompt"]
+
+
+@pytest.mark.parametrize("suite", LOCAL)
 def test_a_suite_is_a_sweep_without_m(suite: str, tmp_path: Path) -> None:
     done = command(f"suite={suite}", "plan=true", "optimizer=none", "seed=4,5", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
@@ -40,6 +45,45 @@ def test_a_suite_is_a_sweep_without_m(suite: str, tmp_path: Path) -> None:
     assert {row[1] for row in rows} == {"none"}  # an axis of the suite, replaced
     assert {row[3] for row in rows} == {"4", "5"}
     assert "nothing was started" in done.stdout
+
+
+def test_gepa_full_gives_each_dataset_its_own_budget(tmp_path: Path) -> None:
+    rollouts = {"hotpot": 6438, "hover": 6858, "ifbench": 678, "pupa": 2157}
+    conf = stand_ins(tmp_path, *rollouts)
+    tasks = swept("suite=gepa_full", conf=conf)
+    assert [
+        (one["dataset"]["name"], one["model"]["name"], one["optimizer"]["name"]) for one in tasks
+    ] == [(d, m, o) for d in rollouts for m in ("gpt-4.1-mini", "qwen3-8b") for o in FIVE]
+    for one in tasks:
+        assert one["budget"]["rollouts"] == rollouts[one["dataset"]["name"]]
+        qwen = one["model"]["name"] == "qwen3-8b"
+        assert one["model"]["temperature"] == (0.6 if qwen else 1.0)
+        assert one["model"]["extra"] == ({"top_p": 0.95, "top_k": 20} if qwen else {})
+        assert one["seed"] == 42
+    # Chosen among: each with the budget that is its own; and replaced: no task twice.
+    chosen = swept("suite=gepa_full", "dataset=hover,pupa", "model=simulated", "seed=1", conf=conf)
+    assert [(one["dataset"]["name"], one["budget"]["rollouts"]) for one in chosen] == [
+        *[("hover", 6858)] * 5, *[("pupa", 2157)] * 5,
+    ]  # fmt: skip
+    assert {one["model"]["temperature"] for one in chosen} == {0.0}
+
+
+def test_gepa_smoke_is_small(tmp_path: Path) -> None:
+    conf = stand_ins(tmp_path, "hotpot", "hover", "pupa")
+    tasks = swept("suite=gepa_smoke", conf=conf)
+    assert [(one["dataset"]["name"], one["optimizer"]["name"]) for one in tasks] == [
+        (dataset, optimizer) for dataset in ("hotpot", "hover", "pupa") for optimizer in FIVE
+    ]
+    for one in tasks:
+        counts = {name: part["count"] for name, part in one["dataset"]["slices"].items()}
+        assert counts == {"train": 10, "validation": 5, "test": 5}
+        assert one["budget"]["trials"] == 2
+        assert (one["model"]["name"], one["model"]["temperature"]) == ("gpt-4.1-mini", 1.0)
+    (other,) = swept(
+        "suite=gepa_smoke", "dataset=hover", "optimizer=gepa", "model=simulated", "budget=trials_5",
+        conf=conf,
+    )  # fmt: skip
+    assert (other["model"]["temperature"], other["budget"]["trials"]) == (0.0, 5)
 
 
 def test_a_suite_runs_and_resumes(tmp_path: Path) -> None:

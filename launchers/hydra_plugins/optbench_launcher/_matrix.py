@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import logging
 import shlex
+import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
@@ -16,7 +17,9 @@ from omegaconf import DictConfig, OmegaConf
 
 from optbench.complaints import close_names
 from optbench.config.compat import VERSION_BASE
+from optbench.config.words import covers, word
 from optbench.errors import ConfigError, OptbenchError
+from optbench.rerun import MANIFEST
 
 from ._compose import Composer
 from ._drive import make_folder
@@ -58,10 +61,7 @@ def sweep(sweeper: MatrixSweeper, arguments: Sequence[str]) -> list[Sequence[Job
     assert config is not None
     assert launcher is not None
     assert context is not None
-    parser = OverridesParser.create(config_loader=context.config_loader)
-    overrides = parser.parse_overrides([*sweeper._parse_config(), *arguments])
-    _refuse_controller_axes(overrides)
-    jobs, left_out = _expanded(overrides, sweeper.exclude, sweeper.include, config)
+    jobs, left_out = _jobs(sweeper, arguments)
     if isinstance(launcher, Preparing):
         launcher.reads_no_configs = True
         launcher.left_out = left_out
@@ -72,6 +72,8 @@ def sweep(sweeper: MatrixSweeper, arguments: Sequence[str]) -> list[Sequence[Job
     make_folder(folder)
     if OmegaConf.select(config, "plan") is not True:
         OmegaConf.save(config, folder / "multirun.yaml")
+        if sweeper.manifest is not None:
+            _keep(Path(sweeper.manifest), folder / MANIFEST)
     returns: list[Sequence[JobReturn]] = []
     size = sweeper.max_batch_size or len(jobs) or 1
     for start in range(0, len(jobs), size):
@@ -83,6 +85,55 @@ def sweep(sweeper: MatrixSweeper, arguments: Sequence[str]) -> list[Sequence[Job
             context.callbacks.on_multirun_end(config=config, config_name=name)
         raise failure
     return returns
+
+
+def tasks(sweeper: MatrixSweeper, arguments: Sequence[str]) -> list[DictConfig]:
+    """The config of every job of the matrix, without Hydra's node.
+
+    Raises:
+        ConfigError: When a combination cannot be composed.
+    """
+    assert sweeper.config is not None
+    assert sweeper.hydra_context is not None
+    jobs, _ = _jobs(sweeper, arguments)
+    composer = Composer(sweeper.hydra_context.config_loader, sweeper.config)
+    return all_or_none(composer.bare, jobs)
+
+
+def _jobs(sweeper: MatrixSweeper, arguments: Sequence[str]) -> tuple[list[list[str]], int]:
+    config, context = sweeper.config, sweeper.hydra_context
+    assert config is not None
+    assert context is not None
+    parser = OverridesParser.create(config_loader=context.config_loader)
+    overrides = parser.parse_overrides([*sweeper._parse_config(), *arguments])
+    _refuse_controller_axes(overrides)
+    rows = [*sweeper.rows, *_of_manifest(sweeper)]
+    return _expanded(overrides, rows, sweeper.exclude, sweeper.include, config)
+
+
+def _of_manifest(sweeper: MatrixSweeper) -> list[dict[str, Any]]:
+    """A manifest's tasks; what means something else here than there is said."""
+    if sweeper.manifest is None:
+        return []
+    from optbench.manifests.catalogue import Catalogue
+    from optbench.manifests.translate import load
+
+    assert sweeper.config is not None
+    assert sweeper.hydra_context is not None
+    catalogue = Catalogue(sweeper.hydra_context.config_loader, sweeper.config)
+    found = load(Path(sweeper.manifest), catalogue)
+    for note in found.notes:
+        log.warning("manifest: %s", note)
+    return found.rows
+
+
+def _keep(manifest: Path, kept: Path) -> None:
+    """So that the sweep's folder says by itself what is in it, and can go on."""
+    if kept.exists() and kept.samefile(manifest):
+        return
+    half = kept.with_suffix(".tmp")
+    shutil.copyfile(manifest, half)
+    half.replace(kept)
 
 
 def _refuse_controller_axes(overrides: Sequence[Override]) -> None:
@@ -98,6 +149,7 @@ def _refuse_controller_axes(overrides: Sequence[Override]) -> None:
 
 def _expanded(
     overrides: Sequence[Override],
+    starts: Sequence[Mapping[str, Any]],
     exclude: Sequence[Mapping[str, Any]],
     include: Sequence[Mapping[str, Any]],
     master: DictConfig,
@@ -119,18 +171,52 @@ def _expanded(
             value = override.get_value_element_as_str()
             axes[key] = [override.input_line or f"{key}={value}"]
             fixed.append(key)
-    rows = [list(row) for row in itertools.product(*axes.values())]
-    _check_keys([*exclude, *include], {key.lstrip("+") for key in axes}, master)
+    products = [list(row) for row in itertools.product(*axes.values())]
+    rows = _multiplied(starts, products, axes, master) if starts else products
+    named_keys = {*axes, *(key for start in starts for key in start)}
+    _check_keys([*exclude, *include], {key.lstrip("+") for key in named_keys}, master)
     kept = [row for row in rows if not any(_matches(row, one, master) for one in exclude)]
     left_out = len(rows) - len(kept)
     if left_out:
         log.info("%d of %d combinations left out by hydra.sweeper.exclude", left_out, len(rows))
-    base = [word for key in fixed for word in axes[key]]
-    for row in include:
-        own = [f"{key}={value}" for key, value in row.items()]
-        named = set(row)
-        kept.append([*(word for word in base if word.partition("=")[0] not in named), *own])
+    base = [given for key in fixed for given in axes[key]]
+    for further in include:
+        own = [f"{key}={value}" for key, value in further.items()]
+        kept.append([*(one for one in base if one.partition("=")[0] not in further), *own])
     return kept, left_out
+
+
+def _multiplied(
+    starts: Sequence[Mapping[str, Any]],
+    products: Sequence[Sequence[str]],
+    axes: Mapping[str, Sequence[str]],
+    master: DictConfig,
+) -> list[list[str]]:
+    """Every row to begin with, beside all combinations of the axes; two that come out equal are one.
+
+    What is given for a key takes the place of what a row says of it and of all within it. But where
+    a group's options are given that the rows have, they choose among the rows: so a dataset keeps
+    the budget that stands beside it.
+    """
+    choosing = {
+        key
+        for key, given in axes.items()
+        if key in master.hydra.runtime.choices
+        and set(given) <= {word(key, start[key]) for start in starts if key in start}
+    }
+    replacing = axes.keys() - choosing
+    rows: dict[tuple[str, ...], None] = {}
+    for start in starts:
+        chosen = {key: word(key, start[key]) for key in choosing & start.keys()}
+        own = [
+            word(key, value)
+            for key, value in start.items()
+            if key not in chosen and not any(covers(given, key) for given in replacing)
+        ]
+        for product in products:
+            if set(chosen.values()) <= set(product):
+                rows[*own, *product] = None
+    return [list(row) for row in rows]
 
 
 def _check_keys(rows: Sequence[Mapping[str, Any]], axes: set[str], master: DictConfig) -> None:
@@ -147,7 +233,7 @@ def _check_keys(rows: Sequence[Mapping[str, Any]], axes: set[str], master: DictC
 
 
 def _matches(row: Sequence[str], partial: Mapping[str, Any], master: DictConfig) -> bool:
-    given = dict(word.lstrip("+").partition("=")[::2] for word in row)
+    given = dict(one.lstrip("+").partition("=")[::2] for one in row)
     for key, value in partial.items():
         actual = given.get(key)
         if actual is None:

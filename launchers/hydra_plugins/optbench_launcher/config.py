@@ -103,6 +103,11 @@ class MatrixSweeperConf:
     exclude: list[Any] | None = None
     # Further jobs: [{dataset: gsm8k, optimizer: gepa, seed: 9}].
     include: list[Any] | None = None
+    # Combinations to begin with, which the axes multiply; what is given for a key of theirs, as an
+    # axis or as one value, takes its place: [{dataset: gsm8k, budget: trials_3}].
+    rows: list[Any] | None = None
+    # A JSON manifest whose tasks are such rows (manifest=<file> sets it).
+    manifest: str | None = None
 
 
 ConfigStore.instance().store(

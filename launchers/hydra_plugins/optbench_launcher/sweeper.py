@@ -18,6 +18,8 @@ class MatrixSweeper(BasicSweeper):
         params: Axes that stand in the config, as Hydra's own sweeper has them.
         exclude: Partial assignments; a job that matches one of them whole is left out.
         include: Assignments of further jobs, each beside the overrides that are not swept.
+        rows: Assignments that the axes multiply; an override takes the place of what they say.
+        manifest: A JSON file of such rows.
     """
 
     def __init__(
@@ -26,10 +28,14 @@ class MatrixSweeper(BasicSweeper):
         params: dict[str, str] | None = None,
         exclude: Sequence[Mapping[str, Any]] | None = None,
         include: Sequence[Mapping[str, Any]] | None = None,
+        rows: Sequence[Mapping[str, Any]] | None = None,
+        manifest: str | None = None,
     ) -> None:
         super().__init__(max_batch_size, params)
         self.exclude = [dict(row) for row in exclude or []]
         self.include = [dict(row) for row in include or []]
+        self.rows = [dict(row) for row in rows or []]
+        self.manifest = manifest
 
     def sweep(self, arguments: list[str]) -> Any:
         """Composes every job before the first starts, and runs all batches whatever fails."""
@@ -37,3 +43,9 @@ class MatrixSweeper(BasicSweeper):
         from . import _matrix
 
         return _matrix.sweep(self, arguments)
+
+    def tasks(self, arguments: list[str]) -> Any:
+        """The config of each job, without Hydra's node; nothing is started."""
+        from . import _matrix
+
+        return _matrix.tasks(self, arguments)

@@ -1,0 +1,81 @@
+"""What the config groups offer, with the user's own folders, as a manifest's names need it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from optbench.manifests.reference import SPLIT_SUFFIXES
+
+
+class Catalogue:
+    """The options of a launch's config groups.
+
+    Args:
+        loader: Hydra's config loader.
+        master: The config of the whole launch, of which the search path is taken.
+    """
+
+    def __init__(self, loader: Any, master: DictConfig) -> None:
+        self._loader = loader
+        self._master = master
+        self._options: dict[str, list[str]] = {}
+        self._composed: dict[tuple[str, ...], DictConfig] = {}
+
+    def options(self, group: str) -> list[str]:
+        """The names of a group's options; none where there is no such group."""
+        if group not in self._options:  # Hydra copies its whole store for an answer
+            told = [str(one) for one in self._master.hydra.overrides.hydra]  # hydra.searchpath
+            found = self._loader.get_group_options(
+                group, config_name=self._master.hydra.job.config_name, overrides=told
+            )
+            self._options[group] = [str(name) for name in found]
+        return self._options[group]
+
+    def composed(self, *words: str) -> DictConfig:
+        """The config that overrides give.
+
+        Raises:
+            HydraException, OmegaConfBaseException: What is wrong with them.
+        """
+        if words not in self._composed:
+            self._composed[words] = self._loader.load_sweep_config(self._master, list(words))
+        return self._composed[words]
+
+    def dataset(self, name: str) -> str | None:
+        """The option for a dataset's name, which may end in a split's; None where there is none."""
+        options = self.options("dataset")
+        if name in options:
+            return name
+        for suffix in SPLIT_SUFFIXES:
+            if name.endswith(suffix) and name.removesuffix(suffix) in options:
+                return name.removesuffix(suffix)
+        return None
+
+    def model(self, name: str) -> str | None:
+        """The option for a model: by litellm's name, else by the option's own; None: there is none."""
+        options = self.options("model")
+        # Most are called as litellm calls them; to compose all would take a second.
+        likely = name.rpartition("/")[2]
+        if likely in options and self._identifier(likely) == name:
+            return likely
+        return self._by_identifier.get(name) or (name if name in options else None)
+
+    @cached_property
+    def _by_identifier(self) -> Mapping[str, str]:
+        found: dict[str, str] = {}
+        for option in self.options("model"):
+            identifier = self._identifier(option)
+            if identifier is not None:
+                found.setdefault(identifier, option)
+        return found
+
+    def _identifier(self, option: str) -> str | None:
+        """litellm's name of an option; None where it has none, or none before it is given."""
+        model = self.composed(f"model={option}").model
+        if "id" not in model or OmegaConf.is_missing(model, "id"):
+            return None
+        return str(model.id)

@@ -1,0 +1,155 @@
+"""From a manifest to rows of the matrix: what each task is in Hydra's terms, and what differs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from optbench.complaints import close_names
+from optbench.config.words import Raw, covers
+from optbench.manifests import optimizers, reference
+from optbench.manifests.catalogue import Catalogue
+from optbench.manifests.datasets import dataset_row
+from optbench.manifests.metrics import metrics_value
+from optbench.manifests.read import ManifestError, read
+from optbench.manifests.row import Row
+from optbench.manifests.tasks import Task, tasks
+
+CONTROLLER_KEYS = ("hydra", "engine", "suite", "plan", "replay", "cache", "tracking")
+"""What a launch chooses once, and so no task of a manifest."""
+
+_LENGTH = ("max_tokens", "max_completion_tokens")
+
+
+class Translation(NamedTuple):
+    """A manifest as the matrix takes it."""
+
+    rows: list[dict[str, Any]]
+    """One for each task: values by the keys of overrides."""
+    notes: list[str]
+    """Where a meaning differs from the reference's, each once."""
+
+
+def load(path: Path, catalogue: Catalogue) -> Translation:
+    """Reads a manifest and translates it.
+
+    Raises:
+        ConfigError: When the file cannot be read.
+        ManifestError: With everything in it that does not fit or that nothing here answers to.
+    """
+    return translate(read(path), catalogue, str(path))
+
+
+def translate(manifest: Mapping[str, Any], catalogue: Catalogue, file: str) -> Translation:
+    """The rows of a manifest that fits the schema.
+
+    Raises:
+        ManifestError: With every name and value that nothing here answers to.
+    """
+    rows = [_row(task, catalogue) for task in tasks(manifest)]
+    problems = [problem for row in rows for problem in row.problems]
+    if problems:
+        raise ManifestError(file, problems)
+    notes = dict.fromkeys(note for row in rows for note in row.notes)
+    return Translation([row.values for row in rows], list(notes))
+
+
+def _row(task: Task, catalogue: Catalogue) -> Row:
+    row = Row()
+    dataset = dataset_row(row, task, catalogue)
+    optimizers.optimizer_row(row, task, catalogue)
+    _model(row, task, catalogue)
+    if dataset is not None:
+        _prompt(row, task, dataset.name)
+        metrics_value(row, task, dataset)
+    if "seed" in task:
+        row.values["seed"] = task["seed"].value
+        row.note(
+            "seed: it changes nothing there (every optimizer has 42, the rows are not shuffled); "
+            "here it sets the order of the train items, the optimizer's and the provider's seed"
+        )
+    row.values.update(row.own_seed)
+    if "test_mode" in task:
+        row.values["test_mode"] = task["test_mode"].value
+        if task["test_mode"].value:
+            row.note("test_mode: 5 items a slice here, whatever the counts, and at most 2 trials")
+    _extension(row, task)
+    return row
+
+
+def _model(row: Row, task: Task, catalogue: Catalogue) -> None:
+    name = task["model"].value
+    option = catalogue.model(name)
+    if option is not None:
+        row.values["model"] = option
+    elif "/" in name:
+        row.values |= {"model": "litellm", "model.id": name}
+        variable = reference.KEY_VARIABLES.get(name.partition("/")[0])
+        if variable is not None:
+            row.values["model.api_key_env"] = variable
+    else:
+        near = close_names(name, catalogue.options("model"))
+        row.problem(task["model"], f"no model '{name}'; litellm's names are provider/name.{near}")
+    parameters = task["model_parameters"].value if "model_parameters" in task else {}
+    for key, value in parameters.items():
+        if key == "temperature":
+            row.values["model.temperature"] = value
+        elif key in _LENGTH:
+            row.values["dataset.max_tokens"] = value
+        elif key == "seed":
+            row.note("model_parameters.seed: the task's seed is sent here, so it is left out")
+        else:
+            row.values[f"++model.extra.{key}"] = value
+    if "temperature" in parameters:
+        row.note(
+            "model_parameters.temperature: there it is the optimizer's own calls' too, but not "
+            "meta_prompt's, which keeps 0.1; here it is that of the program under test, and all "
+            "optimizers propose at model.proposals.temperature"
+        )
+    else:
+        row.note(
+            "no temperature is stated: the provider's default there, model.temperature here (0, "
+            "unless the model's file says otherwise)"
+        )
+
+
+def _prompt(row: Row, task: Task, dataset: str) -> None:
+    if dataset in reference.DATASET_NOTES:
+        row.note(f"{dataset}: {reference.DATASET_NOTES[dataset]}")
+    if "prompt" not in task:
+        return
+    messages: list[dict[str, str]] = []
+    for message in task["prompt"].value:
+        content = message["content"]
+        for wrong, right in reference.COLUMNS.get(dataset, {}).items():
+            if f"{{{wrong}}}" in content:
+                content = content.replace(f"{{{wrong}}}", f"{{{right}}}")
+                row.note(
+                    f"{dataset}: '{{{wrong}}}' is no column, so the model is shown those very "
+                    f"letters there; here it is '{{{right}}}'"
+                )
+        messages.append({"role": message["role"], "content": content})
+    row.values["dataset.prompt"] = messages
+
+
+def _extension(row: Row, task: Task) -> None:
+    if "x_optbench" not in task:
+        return
+    field = task["x_optbench"]
+    overrides: Sequence[str] = field.value.get("overrides", ())
+    given: dict[str, Any] = {}
+    for override in overrides:
+        key, _, value = override.partition("=")
+        if key.lstrip("+~").partition(".")[0].partition("/")[0] in CONTROLLER_KEYS:
+            row.problem(field, f"'{key}' belongs to the launch, not to a task: give it with -m")
+        given[key] = Raw(value)
+    row.values = with_overrides(row.values, given)
+
+
+def with_overrides(row: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """A row with further values, each in the place of what it covers: a budget, of its trials."""
+    kept = {
+        key: value for key, value in row.items() if not any(covers(other, key) for other in given)
+    }
+    return {**kept, **given}
