@@ -23,6 +23,11 @@ from optbench.config import secrets
 from optbench.config.compat import VERSION_BASE
 from optbench.errors import OptbenchError
 
+_TAKE_A_VALUE = (
+    *("--config-path", "-cp", "--config-name", "-cn", "--config-dir", "-cd"),
+    *("--package", "-p", "--experimental-rerun", "--cfg", "-c"),
+)
+_MAY_TAKE_A_VALUE = ("--info", "-i")
 INTERRUPTED = 130
 """Exit code after Ctrl-C, as shells have it."""
 
@@ -83,7 +88,7 @@ def main() -> None:
             print(help.render(conf_folder(), sys.argv[1:]))
         else:
             secrets.refuse_literal(sys.argv[1:])
-            sys.argv[1:] = rerun.complete(sys.argv[1:])
+            sys.argv[1:] = _overrides_last(rerun.complete(sys.argv[1:]))
             run()
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
@@ -96,6 +101,20 @@ def main() -> None:
 
         print(explain(error), file=sys.stderr)
         sys.exit(error.exit_code if isinstance(error, OptbenchError) else _exit_code(error))
+
+
+def _overrides_last(words: list[str]) -> list[str]:
+    """Flags before overrides: Hydra's parser takes no override after a flag that follows another."""
+    flags: list[str] = []
+    overrides: list[str] = []
+    takes_value = False
+    for at, one in enumerate(words):
+        is_flag = one.startswith("-")
+        (flags if is_flag or takes_value else overrides).append(one)
+        takes_value = one in _TAKE_A_VALUE
+        if one in _MAY_TAKE_A_VALUE:
+            takes_value = not any("=" in after for after in words[at + 1 : at + 2])
+    return [*flags, *overrides]
 
 
 def _exit_code(error: Exception) -> int:

@@ -16,6 +16,7 @@ _ABOUT_THE_RUN = ("hydra", "engine", "cache", "plan", "tracking", *KEYS)
 MANIFEST = "manifest.json"
 """A sweep's copy of the manifest that it was started with, in its folder."""
 _MANIFEST_KEY = "hydra.sweeper.manifest"
+_CONFIG_DIR = ("--config-dir", "-cd")
 _OF_THE_FOLDER = ("hydra.sweep.dir", "hydra.run.dir", "hydra.mode")
 
 
@@ -51,11 +52,25 @@ def complete(words: Sequence[str]) -> list[str]:
     rest = [word for word in words if word != named[0] and word not in ("-m", "--multirun")]
     recorded = _recorded(folder, key, sweep=sweep, whole=key != "replay")
     mode = ["-m"] if sweep else []
+    if not any(word.partition("=")[0] in _CONFIG_DIR for word in words):
+        mode += _config_dir(folder, sweep=sweep)
     if key == "replay":
         return [*mode, named[0], *rest, *recorded]
     where = f"hydra.{'sweep' if sweep else 'run'}.dir='{folder}'"
     failed = ["hydra.launcher.only_failed=true"] if key == "retry_failed" and sweep else []
     return [*mode, *recorded, where, *failed, *rest]
+
+
+def _config_dir(folder: Path, *, sweep: bool) -> list[str]:
+    """The user's own config folder, where the folder was started with one that is still there."""
+    file = folder / ("multirun.yaml" if sweep else ".hydra/hydra.yaml")
+    sources = OmegaConf.select(OmegaConf.load(file), "hydra.runtime.config_sources") or []
+    given = [
+        str(one.path)
+        for one in sources
+        if one.get("provider") == "command-line" and one.get("schema") == "file"
+    ]
+    return ["--config-dir", given[0]] if given and Path(given[0]).is_dir() else []
 
 
 def _with_manifest(words: Sequence[str]) -> list[str]:

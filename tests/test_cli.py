@@ -183,3 +183,14 @@ def test_multirun_goes_on_after_a_failure(tmp_path: Path) -> None:
     assert done.returncode != 0
     assert len(list((tmp_path / "sweep").rglob("result.json"))) == 2
     assert "2 of 4 jobs failed" in done.stdout
+
+
+def test_flags_may_follow_overrides() -> None:
+    from optbench.app import _overrides_last
+
+    words = ["a=1", "-m", "b=2", "--config-dir", "my=conf", "c=3", "--info", "d=4", "--cfg", "job"]
+    assert _overrides_last(words) == [
+        *("-m", "--config-dir", "my=conf", "--info", "--cfg", "job"),
+        *("a=1", "b=2", "c=3", "d=4"),
+    ]
+    assert _overrides_last(["--info", "plugins", "a=1"]) == ["--info", "plugins", "a=1"]

@@ -92,6 +92,8 @@ class _Writer:
                 likely = _KEPT if sentence in self._text and pool is not WORSE else chance
                 if self._rng.random() < likely:
                     chosen.append(sentence)
+        if len(chosen) == bool(base):  # what is asked for is another prompt
+            chosen.append(self._rng.choice(NEUTRAL))
         if EXAMPLES_HERE in self._text:
             chosen.append(f"\n\nExamples:\n{EXAMPLES_HERE}")
         return " ".join(chosen).strip()

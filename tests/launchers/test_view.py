@@ -57,6 +57,18 @@ def test_a_running_job_by_its_status_file(view: tuple[_view.View, list[Job]]) ->
     assert cells[1][1] == "starting"
 
 
+def test_a_narrow_terminal_breaks_no_word(view: tuple[_view.View, list[Job]]) -> None:
+    shown, jobs = view
+    shown.console = Console(file=io.StringIO(), force_terminal=True, width=80)
+    folder = JobFolder(jobs[0].folder)
+    folder.create()
+    write_json(folder.status, {"state": "running", "phase": "optimise", "progress": {"best": 0.5}})
+    with shown.shown():
+        shown.look(jobs[:1])
+    (line,) = [line for line in screen(shown).splitlines() if "tickets/none/s0" in line]
+    assert [cell.strip() for cell in line.split("│")[2:4]] == ["optimise", "0"]
+
+
 def test_what_stays_names_the_failed_first(view: tuple[_view.View, list[Job]]) -> None:
     shown, jobs = view
     with shown.shown():

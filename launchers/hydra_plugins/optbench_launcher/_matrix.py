@@ -23,7 +23,7 @@ from optbench.rerun import MANIFEST
 
 from ._compose import Composer
 from ._drive import make_folder
-from ._jobs import first_line
+from ._jobs import NotStartedError, first_line
 from ._prepare import all_or_none
 
 if TYPE_CHECKING:
@@ -174,8 +174,13 @@ def _expanded(
     products = [list(row) for row in itertools.product(*axes.values())]
     rows = _multiplied(starts, products, axes, master) if starts else products
     named_keys = {*axes, *(key for start in starts for key in start)}
-    _check_keys([*exclude, *include], {key.lstrip("+") for key in named_keys}, master)
+    known = {key.lstrip("+") for key in named_keys}
+    _check_keys(exclude, known, master, "hydra.sweeper.exclude")
+    _check_keys(include, known, master, "hydra.sweeper.include")
     kept = [row for row in rows if not any(_matches(row, one, master) for one in exclude)]
+    for one in exclude:
+        if not any(_matches(row, one, master) for row in rows):
+            log.warning("hydra.sweeper.exclude: no combination has %s", dict(one))
     left_out = len(rows) - len(kept)
     if left_out:
         log.info("%d of %d combinations left out by hydra.sweeper.exclude", left_out, len(rows))
@@ -219,7 +224,9 @@ def _multiplied(
     return [list(row) for row in rows]
 
 
-def _check_keys(rows: Sequence[Mapping[str, Any]], axes: set[str], master: DictConfig) -> None:
+def _check_keys(
+    rows: Sequence[Mapping[str, Any]], axes: set[str], master: DictConfig, option: str
+) -> None:
     choices = master.hydra.runtime.choices
     for row in rows:
         for key in row:
@@ -228,7 +235,7 @@ def _check_keys(rows: Sequence[Mapping[str, Any]], axes: set[str], master: DictC
                 groups = [name for name in choices if not name.startswith("hydra/")]
                 raise ConfigError(
                     f"'{key}' is no axis, group or key.{close_names(key, {*groups, *axes})}",
-                    key="hydra.sweeper.exclude",
+                    key=option,
                 )
 
 
@@ -250,6 +257,7 @@ def _failure(returns: Sequence[Sequence[JobReturn]], folder: Path) -> SweepFaile
     failed = [one._return_value for one in ended if one.status is JobStatus.FAILED]
     if not failed:
         return None
+    failed = [one for one in failed if not isinstance(one, NotStartedError)] or failed
     first = failed[0]
     own = f"{first.mend}; then " if isinstance(first, OptbenchError) and first.mend else ""
     error = SweepFailedError(

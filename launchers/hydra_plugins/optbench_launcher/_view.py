@@ -25,6 +25,11 @@ LOOK_EVERY_S = 1.0
 """Between two readings of the running jobs' files."""
 ROWS = 12
 """Jobs that have ended, shown under those that run."""
+COLUMNS = ("state", "phase", "rollouts", "trials", "best", "calls", "cost", "s", "phase left")
+"""Of a running job, after its name."""
+NARROW = ("phase", "rollouts", "best", "phase left")
+"""Those that have room beside a name in a terminal narrower than ``WIDE`` columns."""
+WIDE = 120
 KEPT_ROWS = 60
 """Of the table that stays when all have ended; failed jobs come first."""
 
@@ -107,11 +112,14 @@ class View:
     def _drawn(self, running: Sequence[Job]) -> Group:
         parts: list[RenderableType] = []
         if running:
-            table = _table("job", "state", "phase")
-            for name in ("rollouts", "trials", "best", "calls", "cost", "s", "phase left"):
-                table.add_column(name, justify="right")
+            narrow = self.console.width < WIDE
+            columns = [name for name in COLUMNS if not narrow or name in NARROW]
+            table = _table("job")
+            for name in columns:
+                table.add_column(name, justify="left" if name in COLUMNS[:2] else "right")
             for job in running:
-                table.add_row(job.name, *_progress(job))
+                told = dict(zip(COLUMNS, _progress(job), strict=True))
+                table.add_row(job.name, *(told[name] for name in columns))
             parts.append(table)
         shown = [*list(self._failed)[-ROWS:], *list(self._fine)[-ROWS:]]
         return Group(*parts, *self._told(shown[:ROWS]))
