@@ -184,8 +184,12 @@ def test_the_same_command_again_does_what_is_new(tmp_path: Path) -> None:
     assert "SIMULATED" in more.stdout
     assert result.stat().st_mtime_ns == before
     assert len(list((tmp_path / "sweep").rglob("result.json"))) == 2
+    # As if it had been killed between its result and the last word of its status.
+    status = result.with_name("status.json")
+    status.write_text(status.read_text().replace('"state": "success"', '"state": "running"'))
     resumed = command("resume=sweep", cwd=tmp_path)
     assert "2 done before, 0 to do" in resumed.stdout
+    assert json.loads(status.read_text())["state"] == "success"
     # Other packages than then: said, and nothing is run.
     task = result.with_name("task.json")
     task.write_text(task.read_text().replace('"litellm": "', '"litellm": "0.'))

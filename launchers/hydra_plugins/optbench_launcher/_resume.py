@@ -59,6 +59,7 @@ def to_do(
         result = _result(folder)
         if result is not None and result.get("identity") == job.identity:
             job.outcome = Outcome("skipped", brief(result))
+            _mark_done(folder)
         elif only_failed and _state(folder) != "failed":
             job.outcome = Outcome("skipped")
         else:
@@ -117,6 +118,15 @@ def note_end(job: Job, outcome: Outcome) -> None:
     if error is not None:
         with folder.log.open("a", encoding="utf-8") as file:
             file.write(f"{type(error).__name__}: {error}\n")
+
+
+def _mark_done(folder: JobFolder) -> None:
+    """A job may have been killed between its result, which counts, and the last word of its status."""
+    status = _status(folder)
+    if status and status.get("state") != "success":
+        kept = {key: value for key, value in status.items() if key != "schema_version"}
+        done = {"state": "success", "reason": None, "error": None, "previous_error": None}
+        write_json(folder.status, {**kept, **done})
 
 
 def _result(folder: JobFolder) -> dict[str, Any] | None:
