@@ -148,6 +148,8 @@ def run_as_hydra_does(hydra_context: Any, task_function: Any, cfg: Any) -> Any:
             return task_function(cfg)
         except SystemExit as exit_:
             raise _exited(exit_) from exit_
+        except (Exception, KeyboardInterrupt):
+            raise
         except BaseException as error:
             raise ordinary(error) from error
 
