@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import copy
-import multiprocessing
 import pickle
-import sys
-import threading
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, cast
@@ -17,7 +13,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
-from optbench.models.hardware import cores
+from ._forks import on_all_cores
 
 WORTH_A_FORK = 8
 """So many compositions, of some 0.1 s each, take longer than to start processes for them."""
@@ -111,16 +107,13 @@ class Composer:
         """
         first = {self._kind(words, self._plain_values(words)): words for words in reversed(jobs)}
         left = [words for kind, words in first.items() if kind not in self._known]
-        # Forked, a process has all that Hydra knows here; threads there are none yet.
-        if len(left) < WORTH_A_FORK or sys.platform != "linux" or threading.active_count() > 1:
-            return
-        context = multiprocessing.get_context("fork")
-        with ProcessPoolExecutor(cores(), context, _remember, (self,)) as pool:
-            size = -(-len(left) // (4 * cores()))
-            for words, base in zip(left, pool.map(_base_of, left, chunksize=size), strict=True):
-                if base is not None:
-                    self._known[self._kind(words, self._plain_values(words))] = base
-                    self.full += 1
+        made = on_all_cores(
+            lambda words: self._base(words, self._plain_values(words)), left, worth=WORTH_A_FORK
+        )
+        for words, base in zip(left, made, strict=True):
+            if base is not None:
+                self._known[self._kind(words, self._plain_values(words))] = base
+                self.full += 1
 
     def _base(self, words: Sequence[str], values: Sequence[str]) -> _Base:
         kind = self._kind(words, values)
@@ -187,20 +180,3 @@ def _related(one: str, other: str) -> bool:
     """Whether one key is the other, or lies within it: then their order matters."""
     one, other = (key.lstrip("+~").partition("@")[0] for key in (one, other))
     return one == other or one.startswith(f"{other}.") or other.startswith(f"{one}.")
-
-
-_composer: Composer | None = None
-"""In a forked process: the one that it composes for."""
-
-
-def _remember(composer: Composer) -> None:
-    global _composer
-    _composer = composer
-
-
-def _base_of(words: Sequence[str]) -> _Base | None:
-    assert _composer is not None
-    try:
-        return _composer._base(words, _composer._plain_values(words))
-    except Exception:
-        return None

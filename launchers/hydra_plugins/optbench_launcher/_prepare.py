@@ -15,6 +15,7 @@ from optbench.errors import ConfigError
 from optbench.task import Task
 
 from ._compose import Composer
+from ._forks import on_all_cores
 from ._jobs import Job
 from ._servers import needed
 
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from .launcher import OptbenchLauncher
 
 T = TypeVar("T")
+WORTH_A_FORK = 100
+"""So many jobs, of some 10 ms each, take longer than to start processes for them."""
 _OUR_SUBDIR = "${optbench.folder:}"
 
 
@@ -45,6 +48,21 @@ class Preparation:
         self._our_subdir = sweep_conf["subdir"] == _OUR_SUBDIR
         # A plan starts nothing, but it needs all the tasks at once.
         self._kept: dict[int, Task] | None = {} if launcher.config.get("plan") is True else None
+
+    def ahead(self, jobs: Sequence[Sequence[str]]) -> list[Job | None]:
+        """What :meth:`job` makes of each on all cores, where there are many; None: not made yet."""
+        self.composer.compose_ahead(jobs)
+        numbered = list(enumerate(jobs))
+
+        def make(one: tuple[int, Sequence[str]]) -> tuple[Job, Task | None]:
+            number, words = one
+            job = self.job(words, number)
+            return job, None if self._kept is None else self._kept.get(number)
+
+        made = on_all_cores(make, numbered, worth=WORTH_A_FORK)
+        if self._kept is not None:
+            self._kept |= {one[0].number: one[1] for one in made if one and one[1]}
+        return [one[0] if one else None for one in made]
 
     def job(self, words: Sequence[str], number: int) -> Job:
         """A job of the launch.

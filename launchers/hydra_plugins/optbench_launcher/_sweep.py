@@ -50,9 +50,13 @@ def prepare(launcher: OptbenchLauncher, job_overrides: Sequence[Sequence[str]]) 
     """
     check(launcher.options)
     preparation = _preparation(launcher)
-    preparation.composer.compose_ahead(job_overrides)
-    numbers = iter(range(len(job_overrides)))
-    return all_or_none(lambda words: preparation.job(words, next(numbers)), job_overrides)
+    ahead = iter(enumerate(preparation.ahead(job_overrides)))
+
+    def make(words: Sequence[str]) -> Job:
+        number, job = next(ahead)
+        return job or preparation.job(words, number)
+
+    return all_or_none(make, job_overrides)
 
 
 def launch(
