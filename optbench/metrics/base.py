@@ -38,6 +38,22 @@ class Metric(Protocol):
         ...
 
 
+class UnitMetric:
+    """What most metrics are: from 0 to 1, more is better, one column that holds what is right.
+
+    Args:
+        target: That column.
+    """
+
+    direction: Direction = "maximize"
+    low = 0.0
+    high = 1.0
+
+    def __init__(self, target: str) -> None:
+        self.target = target
+        self.columns: tuple[str, ...] = (target,)
+
+
 @runtime_checkable
 class Exemplary(Protocol):
     """A metric whose target column is not itself a right answer in words."""

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from optbench.metrics.base import Direction, Score
+from optbench.metrics.base import Score, UnitMetric
 from optbench.metrics.letters import chosen, listed, statements
 from optbench.metrics.text import folded, normalised, shown, whole_words
 
 
-class Choice:
+class Choice(UnitMetric):
     """1 when the reply chooses the right option and no other, else 0.
 
     A reply is read by the rules of :mod:`optbench.metrics.letters`. Before them: a reply, or what it
@@ -23,12 +23,8 @@ class Choice:
         choices: Column of the options: ``{"text": [...], "label": [...]}``, labels such as A-D or 1-4.
     """
 
-    direction: Direction = "maximize"
-    low = 0.0
-    high = 1.0
-
     def __init__(self, target: str, choices: str = "choices") -> None:
-        self.target = target
+        super().__init__(target)
         self.choices = choices
         self.columns = (target, choices)
 

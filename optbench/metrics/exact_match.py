@@ -5,20 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from optbench.metrics.base import Direction, Score
+from optbench.metrics.base import Score, UnitMetric
 from optbench.metrics.text import normalised
 
 
-class ExactMatch:
+class ExactMatch(UnitMetric):
     """1 when output and target are equal after normalisation, else 0."""
-
-    direction: Direction = "maximize"
-    low = 0.0
-    high = 1.0
-
-    def __init__(self, target: str) -> None:
-        self.target = target
-        self.columns = (target,)
 
     def score(self, output: str, row: Mapping[str, Any]) -> Score:
         """See the class."""

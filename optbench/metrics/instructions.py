@@ -17,12 +17,12 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from optbench.errors import ConfigError
-from optbench.metrics.base import Direction, Score
+from optbench.metrics.base import Score, UnitMetric
 
 LEVELS = ("instruction", "prompt")
 
 
-class _Instructions:
+class _Instructions(UnitMetric):
     """What both share.
 
     Args:
@@ -37,9 +37,6 @@ class _Instructions:
         ValueError: For another level.
     """
 
-    direction: Direction = "maximize"
-    low = 0.0
-    high = 1.0
     benchmark: ClassVar[str]
     registries: ClassVar[tuple[str, ...]]
     """Where the package keeps the verifiers."""
@@ -57,7 +54,7 @@ class _Instructions:
     ) -> None:
         if level not in LEVELS:
             raise ValueError(f"level '{level}' is none of {', '.join(LEVELS)}")
-        self.target = target
+        super().__init__(target)
         self.arguments = arguments
         self.prompt = prompt
         self.strict = strict

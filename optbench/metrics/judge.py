@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, TypeVar
 
 from optbench.errors import OptbenchError
-from optbench.metrics.base import Ask, Direction, Score
+from optbench.metrics.base import Ask, Score, UnitMetric
 from optbench.models.types import ChatRequest, Message
 
 SCHEMA: Mapping[str, Any] = {
@@ -113,7 +113,7 @@ def unit_value(found: Mapping[str, Any], name: str) -> float:
     return value
 
 
-class Judge:
+class Judge(UnitMetric):
     """A metric whose judge is asked in optbench's own words.
 
     Args:
@@ -121,9 +121,6 @@ class Judge:
         request: Column of what was asked.
     """
 
-    direction: Direction = "maximize"
-    low = 0.0
-    high = 1.0
     calls = 1
     task: ClassVar[str]
     """What to judge, as an order to the judge."""
@@ -133,9 +130,9 @@ class Judge:
     """What the bad end of the scale means."""
 
     def __init__(self, target: str, request: str = "question") -> None:
-        self.target = target
+        super().__init__(target)
         self.request = request
-        self.columns: tuple[str, ...] = (target, request)
+        self.columns = (target, request)
         self._ask: Ask | None = None
 
     def judge_with(self, ask: Ask) -> None:

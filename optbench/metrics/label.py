@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from optbench.metrics.base import Direction, Score
+from optbench.metrics.base import Score, UnitMetric
 from optbench.metrics.text import folded, normalised, shown, whole_words
 
 NEAR = 30
@@ -15,7 +15,7 @@ _STATED = re.compile(r"\b(?:answer|label|verdict|class|classification)\b\s*(?:is
 _DENIED = re.compile(r"(?:\bnot|\bnever|\bno|\bnon|n't|n’t)\s(?:(?:a|an|the|at all)\s)?$")
 
 
-class Label:
+class Label(UnitMetric):
     """1 when the reply names the row's class and no other, else 0.
 
     Accepted words count where they stand as whole words; case, underscores and hyphens do not
@@ -33,13 +33,8 @@ class Label:
         ValueError: For fewer than two classes, a class without words, or a word of two classes.
     """
 
-    direction: Direction = "maximize"
-    low = 0.0
-    high = 1.0
-
     def __init__(self, target: str, labels: Mapping[Any, Sequence[str]]) -> None:
-        self.target = target
-        self.columns = (target,)
+        super().__init__(target)
         if not isinstance(labels, Mapping) or len(labels) < 2:
             raise ValueError("labels must list the accepted words of at least two classes")
         self._words = {

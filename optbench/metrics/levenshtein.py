@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from optbench.metrics.base import Direction, Score
+from optbench.metrics.base import Score, UnitMetric
 from optbench.metrics.text import shown
 
 
-class Levenshtein:
+class Levenshtein(UnitMetric):
     """1 for equal texts, 0 for texts without a common letter.
 
     ``1 - (insertions + deletions) / (letters of both)``, a substitution being one of each: the ratio
@@ -19,14 +19,6 @@ class Levenshtein:
     Args:
         target: Column of the text to compare with.
     """
-
-    direction: Direction = "maximize"
-    low = 0.0
-    high = 1.0
-
-    def __init__(self, target: str) -> None:
-        self.target = target
-        self.columns = (target,)
 
     def score(self, output: str, row: Mapping[str, Any]) -> Score:
         """See the class."""

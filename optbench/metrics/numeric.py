@@ -7,13 +7,13 @@ from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from optbench.metrics.base import Direction, Score
+from optbench.metrics.base import Score, UnitMetric
 
 _NUMBER = re.compile(r"[-−]?\d[\d,]*(?:\.\d+)?|[-−]?\.\d+")
 _MARKED = re.compile(r"####\s*(.+)")
 
 
-class Numeric:
+class Numeric(UnitMetric):
     """1 when the output's final number equals the target's, else 0.
 
     The final number is the one after ``####`` where there is that mark (gsm8k's worked solutions),
@@ -24,14 +24,9 @@ class Numeric:
         tolerance: Largest difference still right; 0 demands equality.
     """
 
-    direction: Direction = "maximize"
-    low = 0.0
-    high = 1.0
-
     def __init__(self, target: str, tolerance: float = 0.0) -> None:
-        self.target = target
+        super().__init__(target)
         self.tolerance = Decimal(str(tolerance))
-        self.columns = (target,)
 
     def check(self, row: Mapping[str, Any]) -> None:
         """Whether the target holds a number.

@@ -11,13 +11,13 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from optbench.errors import OptbenchError
-from optbench.metrics.base import Ask, Direction, Score
+from optbench.metrics.base import Ask, Direction, Score, UnitMetric
 
 if TYPE_CHECKING:  # Opik takes seconds to import
     from optbench.metrics.opik_model import OpikMetric
 
 
-class _OpikJudge:
+class _OpikJudge(UnitMetric):
     """What the three share.
 
     Args:
@@ -27,16 +27,13 @@ class _OpikJudge:
             JSON can tell. None where the dataset has none.
     """
 
-    direction: Direction = "maximize"
-    low = 0.0
-    high = 1.0
     calls = 1
     kind: ClassVar[str]
     """Name of Opik's class."""
     shows_target: ClassVar[bool] = False
 
     def __init__(self, target: str, request: str = "question", context: str | None = None) -> None:
-        self.target = target
+        super().__init__(target)
         self.request = request
         self.context = context
         self.columns = (target, request) if context is None else (target, request, context)

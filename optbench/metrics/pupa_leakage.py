@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from optbench.metrics.base import Direction, Score
+from optbench.metrics.base import Direction, Score, UnitMetric
 from optbench.metrics.text import folded, normalised, whole_words
 
 SEPARATOR = "||"
 """Between the details in PUPA's column ``pii_units``."""
 
 
-class PupaLeakage:
+class PupaLeakage(UnitMetric):
     """Details that stand in the output, of all the row's details; less is better.
 
     A detail counts where it stands as whole words, whatever its case ('Ann' is not leaked by
@@ -24,13 +24,7 @@ class PupaLeakage:
     """
 
     direction: Direction = "minimize"
-    low = 0.0
-    high = 1.0
     empty_allowed = True
-
-    def __init__(self, target: str) -> None:
-        self.target = target
-        self.columns = (target,)
 
     def example(self, row: Mapping[str, Any]) -> str:  # noqa: ARG002  part of the protocol
         """A reply that gives nothing away."""

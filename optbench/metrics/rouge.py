@@ -6,14 +6,14 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from optbench.metrics.base import Direction, Score
+from optbench.metrics.base import Score, UnitMetric
 from optbench.metrics.text import shown
 
 KINDS = ("rouge1", "rouge2", "rougeL", "rougeLsum")
 _SENTENCE_ENDS = re.compile(r"(?<=[.!?])\s+")
 
 
-class Rouge:
+class Rouge(UnitMetric):
     """The F-measure of ROUGE (Lin 2004) by package ``rouge-score``, with stemming.
 
     ``rougeLsum`` compares sentence by sentence and wants one a line: both texts are broken after
@@ -27,18 +27,13 @@ class Rouge:
         ValueError: For another kind.
     """
 
-    direction: Direction = "maximize"
-    low = 0.0
-    high = 1.0
-
     def __init__(self, target: str, kind: str = "rougeLsum") -> None:
         if kind not in KINDS:
             raise ValueError(f"kind '{kind}' is none of {', '.join(KINDS)}")
         from rouge_score.rouge_scorer import RougeScorer
 
-        self.target = target
+        super().__init__(target)
         self.kind = kind
-        self.columns = (target,)
         self._scorer = RougeScorer([kind], use_stemmer=True)
 
     def score(self, output: str, row: Mapping[str, Any]) -> Score:

@@ -15,7 +15,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from optbench.metrics.base import Direction, Score
+from optbench.metrics.base import Score, UnitMetric
 from optbench.metrics.text import shown
 
 _NO_PUNCTUATION = str.maketrans("", "", string.punctuation)
@@ -44,20 +44,12 @@ def token_f1(reply: str, target: str) -> float:
     return 2 * shared / (len(tokens) + len(gold))
 
 
-class SquadExactMatch:
+class SquadExactMatch(UnitMetric):
     """1 when reply and target are equal after SQuAD's normalisation, else 0.
 
     Args:
         target: Column of the right answer, a short text.
     """
-
-    direction: Direction = "maximize"
-    low = 0.0
-    high = 1.0
-
-    def __init__(self, target: str) -> None:
-        self.target = target
-        self.columns = (target,)
 
     def score(self, output: str, row: Mapping[str, Any]) -> Score:
         """See the class."""
@@ -72,20 +64,12 @@ class SquadExactMatch:
         return Score(0.0, f"Expected '{expected}', got '{shown(output)}'.")
 
 
-class SquadF1:
+class SquadF1(UnitMetric):
     """:func:`token_f1` of reply and target.
 
     Args:
         target: Column of the right answer, a short text.
     """
-
-    direction: Direction = "maximize"
-    low = 0.0
-    high = 1.0
-
-    def __init__(self, target: str) -> None:
-        self.target = target
-        self.columns = (target,)
 
     def score(self, output: str, row: Mapping[str, Any]) -> Score:
         """See the class."""

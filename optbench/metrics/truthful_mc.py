@@ -17,25 +17,17 @@ import string
 from collections.abc import Mapping
 from typing import Any
 
-from optbench.metrics.base import Direction, Score
+from optbench.metrics.base import Score, UnitMetric
 from optbench.metrics.letters import chosen
 from optbench.metrics.text import shown
 
 
-class _Lettered:
+class _Lettered(UnitMetric):
     """What mc1 and mc2 share.
 
     Args:
         target: Column of the options: ``{"choices": [...], "labels": [...]}``, 1 for each true one.
     """
-
-    direction: Direction = "maximize"
-    low = 0.0
-    high = 1.0
-
-    def __init__(self, target: str) -> None:
-        self.target = target
-        self.columns = (target,)
 
     def check(self, row: Mapping[str, Any]) -> None:
         """Whether the row has options, and a true one among them.
