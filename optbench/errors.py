@@ -36,6 +36,11 @@ def _rebuild(
     return cls(what, key=key, mend=mend)
 
 
+def first_line(error: BaseException) -> str:
+    """What an error of a library says, in a line; its type where it says nothing."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+
+
 class ConfigError(OptbenchError):
     """The configuration cannot work as it stands; nothing was started."""
 

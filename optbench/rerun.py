@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from omegaconf import OmegaConf
 
@@ -50,10 +51,11 @@ def complete(words: Sequence[str]) -> list[str]:
         )
     sweep = (folder / "multirun.yaml").is_file()
     rest = [word for word in words if word != named[0] and word not in ("-m", "--multirun")]
-    recorded = _recorded(folder, key, sweep=sweep, whole=key != "replay")
+    told = _read(folder / ("multirun.yaml" if sweep else ".hydra/hydra.yaml"), folder, key)
+    recorded = _recorded(told, folder, whole=key != "replay")
     mode = ["-m"] if sweep else []
     if not any(word.partition("=")[0] in _CONFIG_DIR for word in words):
-        mode += _config_dir(folder, sweep=sweep)
+        mode += _config_dir(told)
     if key == "replay":
         return [*mode, named[0], *rest, *recorded]
     where = f"hydra.{'sweep' if sweep else 'run'}.dir='{folder}'"
@@ -61,13 +63,11 @@ def complete(words: Sequence[str]) -> list[str]:
     return [*mode, *recorded, where, *failed, *rest]
 
 
-def _config_dir(folder: Path, *, sweep: bool) -> list[str]:
+def _config_dir(told: Any) -> list[str]:
     """The user's own config folder, where the folder was started with one that is still there."""
-    file = folder / ("multirun.yaml" if sweep else ".hydra/hydra.yaml")
-    sources = OmegaConf.select(OmegaConf.load(file), "hydra.runtime.config_sources") or []
     given = [
         str(one.path)
-        for one in sources
+        for one in OmegaConf.select(told, "hydra.runtime.config_sources") or []
         if one.get("provider") == "command-line" and one.get("schema") == "file"
     ]
     return ["--config-dir", given[0]] if given and Path(given[0]).is_dir() else []
@@ -104,9 +104,12 @@ def _chooses_a_task(word: str) -> bool:
     return "=" in word and not word.startswith("-") and not neutral
 
 
-def _recorded(folder: Path, key: str, *, sweep: bool, whole: bool) -> list[str]:
-    """Overrides as they were given: those of the task, and with ``whole`` also how it was run."""
-    file = folder / ("multirun.yaml" if sweep else ".hydra/hydra.yaml")
+def _read(file: Path, folder: Path, key: str) -> Any:
+    """What Hydra wrote down of a command; its overrides are there.
+
+    Raises:
+        ConfigError: When they are not.
+    """
     if not file.is_file():
         raise ConfigError(
             f"'{folder}' is no folder of a sweep or a job: it holds no multirun.yaml and no "
@@ -116,12 +119,19 @@ def _recorded(folder: Path, key: str, *, sweep: bool, whole: bool) -> list[str]:
         )
     try:
         told = OmegaConf.load(file)
-        task = [str(word) for word in OmegaConf.select(told, "hydra.overrides.task")]
-        about = [str(word) for word in OmegaConf.select(told, "hydra.overrides.hydra") or []]
+        list(OmegaConf.select(told, "hydra.overrides.task"))
+        list(OmegaConf.select(told, "hydra.overrides.hydra") or [])
     except Exception as error:  # of YAML, of OmegaConf, or of a file that holds something else
         raise ConfigError(
             f"'{file}' cannot be read: {error}", key=key, mend="give the whole command instead"
         ) from error
+    return told
+
+
+def _recorded(told: Any, folder: Path, *, whole: bool) -> list[str]:
+    """Overrides as they were given: those of the task, and with ``whole`` also how it was run."""
+    task = [str(word) for word in told.hydra.overrides.task]
+    about = [str(word) for word in OmegaConf.select(told, "hydra.overrides.hydra") or []]
     kept = [
         word
         for word in about

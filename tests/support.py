@@ -18,6 +18,8 @@ from omegaconf import DictConfig
 from optbench import config
 from optbench.app import conf_folder
 from optbench.config.compat import VERSION_BASE
+from optbench.config.schema import SourceConf
+from optbench.data.source import Row, open_split
 from optbench.manifests.cli import composed_tasks
 
 
@@ -26,6 +28,12 @@ def composed(*overrides: str, with_hydra: bool = False) -> DictConfig:
     config.register()
     with initialize_config_dir(str(conf_folder()), **VERSION_BASE, job_name="optbench"):
         return compose("config", list(overrides), return_hydra_config=with_hydra)
+
+
+def read_split(source: SourceConf, split: str, *, needed: int | None = None) -> Sequence[Row]:
+    """The rows of one split, in the source's own order; the leading ``needed``, or all."""
+    rows = open_split(source, split)
+    return list(rows.take(range(rows.length() if needed is None else needed)).values())
 
 
 def command(

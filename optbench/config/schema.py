@@ -137,6 +137,15 @@ def initial_messages(dataset: DatasetConf) -> list[dict[str, str]]:
     return [{"role": m.role.value, "content": m.content} for m in dataset.prompt]
 
 
+def models_of(config: Config) -> dict[str, ModelConf]:
+    """Who answers for each of a task's roles; the task's own model where no other is stated."""
+    return {
+        "task": config.model,
+        "optimizer": config.optimizer_model or config.model,
+        "judge": config.judge_model or config.model,
+    }
+
+
 def initial_prompts(config: Config) -> dict[str, list[dict[str, str]]]:
     """The initial prompts of the program by name, as plain chat messages."""
     return dict(config.agent.prompts) or {"prompt": initial_messages(config.dataset)}

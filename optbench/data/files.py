@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from optbench.data.source import Row
-from optbench.errors import DataError
+from optbench.errors import DataError, first_line
 
 KEY = "dataset.source.path"
 MAX_LINE_BYTES = 64 * 2**20
@@ -220,7 +220,7 @@ def _told(path: Path) -> Iterator[None]:
     except FileNotFoundError as error:
         raise DataError(f"no file '{path}'", key=KEY, mend="check the path") from error
     except (ValueError, OSError) as error:
-        said = _first_line(error)
+        said = first_line(error)
         wrong_bytes = "UTF-8" in said or "UTF8" in said
         raise DataError(
             f"cannot read '{path}': {said}",
@@ -247,10 +247,6 @@ def _no_split_column(column: str, row: Row, where: str = "") -> DataError:
         key="dataset.source.split_column",
         mend="name the column that tells the split, or null",
     )
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
 _FORMATS: dict[str, Callable[[Path], Iterator[_Chunk]]] = {

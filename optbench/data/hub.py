@@ -20,7 +20,7 @@ from typing import Any
 from optbench.config.schema import SourceConf
 from optbench.data.items import canonical
 from optbench.data.source import Row
-from optbench.errors import DataError
+from optbench.errors import DataError, first_line
 
 TIMEOUT_S = 10.0
 """For the hub's first answer, in seconds."""
@@ -251,5 +251,5 @@ def _keep(kept: Path | None, value: Any) -> None:
 
 def _first_line(error: BaseException) -> str:
     """The hub's clients list every file ending that they know."""
-    first = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    first = first_line(error)
     return first if len(first) <= MAX_SAID else f"{first[:MAX_SAID]} ..."

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
-import importlib
 import importlib.resources
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol, cast
 
+from optbench import imports
 from optbench.complaints import close_names
 from optbench.config.schema import SourceConf, SourceKind
-from optbench.errors import DataError
+from optbench.errors import ConfigError, DataError
 
 Row = Mapping[str, Any]
 
@@ -43,21 +43,6 @@ def open_split(source: SourceConf, split: str) -> Rows:
     return _OPENERS[own.kind](own, name)
 
 
-def read_split(source: SourceConf, split: str, *, needed: int | None = None) -> Sequence[Row]:
-    """The rows of one split, in the source's own order.
-
-    Args:
-        source: The dataset's source.
-        split: The split's name.
-        needed: As many leading rows suffice; None reads them all.
-
-    Raises:
-        DataError: As ``open_split``.
-    """
-    rows = open_split(source, split)
-    return list(rows.take(range(rows.length() if needed is None else needed)).values())
-
-
 def of_split(source: SourceConf, split: str) -> tuple[SourceConf, str]:
     """The source of one split, with the keys of its own, and the split's name there.
 
@@ -83,17 +68,13 @@ def import_object(path: str, key: str) -> Callable[..., Any]:
     Raises:
         DataError: With ``key``, when there is no such module or name.
     """
-    module, _, name = path.rpartition(".")
+    mend = "write package.module.name"
     try:
-        found = getattr(importlib.import_module(module), name) if module else None
-    except (ImportError, AttributeError) as error:
-        raise DataError(
-            f"cannot import '{path}': {error}", key=key, mend="write package.module.name"
-        ) from error
+        found = imports.load(path, key) if path.rpartition(".")[0] else None
+    except ConfigError as error:
+        raise DataError(error.what, key=key, mend=mend) from error
     if not callable(found):
-        raise DataError(
-            f"'{path}' names nothing callable", key=key, mend="write package.module.name"
-        )
+        raise DataError(f"'{path}' names nothing callable", key=key, mend=mend)
     return cast(Callable[..., Any], found)
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Sequence
 from typing import cast
 
+from optbench import imports
 from optbench.complaints import close_names
 from optbench.config.schema import MetricConf
 from optbench.errors import ConfigError
@@ -58,17 +58,11 @@ def build(confs: Sequence[MetricConf]) -> dict[str, Metric]:
 
 def _build(conf: MetricConf, key: str) -> Metric:
     path = NAMES.get(conf.name, conf.name)
-    module, _, name = path.rpartition(".")
-    if not module:
+    if not path.rpartition(".")[0]:
         raise ConfigError(
             f"there is no metric '{conf.name}'.{close_names(conf.name, NAMES)}", key=f"{key}.name"
         )
-    try:
-        kind = getattr(importlib.import_module(module), name)
-    except (ImportError, AttributeError) as error:
-        raise ConfigError(
-            f"cannot import '{path}': {error}", key=f"{key}.name", mend="write package.module.Class"
-        ) from error
+    kind = imports.load(path, f"{key}.name")
     try:
         return cast(Metric, kind(target=conf.target, **conf.params))
     except (TypeError, ValueError) as error:

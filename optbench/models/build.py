@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from optbench.config.identity import content_of
 from optbench.config.schema import (
@@ -19,6 +19,7 @@ from optbench.config.schema import (
     ModelConf,
     SimulatedModelConf,
     initial_prompts,
+    models_of,
 )
 from optbench.errors import ConfigError
 from optbench.models.budget import Limits
@@ -44,10 +45,7 @@ JUDGE_MAX_TOKENS = 1024
 
 def uses_simulation(config: Config) -> bool:
     """Whether any of a task's models is simulated."""
-    return any(
-        isinstance(conf, SimulatedModelConf)
-        for conf in (config.model, config.optimizer_model, config.judge_model)
-    )
+    return any(isinstance(conf, SimulatedModelConf) for conf in models_of(config).values())
 
 
 def open_gateway(
@@ -71,36 +69,14 @@ def open_gateway(
         recording: Answers in the place of the models, of which none is started then.
         served: Embedded models that another process has opened already.
     """
-    task = _started(config.model, config, answers, stack, recording, served)
-    own = config.optimizer_model
-    optimizer = task if own is None else _started(own, config, answers, stack, recording, served)
-    proposing = own or config.model
-    judging = config.judge_model or config.model
-    judge = (
-        task
-        if config.judge_model is None
-        else _started(judging, config, answers, stack, recording, served)
-    )
-    routes: dict[Alias, Route] = {
-        "task": _route(
-            config.model,
-            fingerprint(config.model, config, answers),
-            task,
-            task_defaults(config),
-        ),
-        "optimizer": _route(
-            proposing,
-            fingerprint(proposing, config, answers),
-            optimizer,
-            vars(proposing.proposals),
-        ),
-        "judge": _route(
-            judging,
-            fingerprint(judging, config, answers),
-            judge,
-            {"temperature": judging.temperature, "max_tokens": JUDGE_MAX_TOKENS},
-        ),
-    }
+    opened: dict[int, tuple[str, ChatModel | None]] = {}
+    routes: dict[Alias, Route] = {}
+    confs = cast(dict[Alias, ModelConf], models_of(config))
+    for alias, conf in confs.items():
+        if id(conf) not in opened:
+            model = _started(conf, config, answers, stack, recording, served)
+            opened[id(conf)] = fingerprint(conf, config, answers), model
+        routes[alias] = _route(conf, *opened[id(conf)], _defaults(alias, conf, config))
     budget = config.budget
     throttle = Throttle(shared.path, sweep_usd=budget.sweep_usd)
     stack.callback(throttle.close)
@@ -176,6 +152,15 @@ def fingerprint(conf: ModelConf, config: Config, answers: Sequence[AnswerKey]) -
 def task_defaults(config: Config) -> dict[str, Any]:
     """Sampling parameters of the program under test, where a candidate states none."""
     return {"temperature": config.model.temperature, "max_tokens": config.dataset.max_tokens}
+
+
+def _defaults(alias: Alias, conf: ModelConf, config: Config) -> dict[str, Any]:
+    """Sampling parameters of requests that state none."""
+    if alias == "task":
+        return task_defaults(config)
+    if alias == "optimizer":
+        return vars(conf.proposals)
+    return {"temperature": conf.temperature, "max_tokens": JUDGE_MAX_TOKENS}
 
 
 def _route(conf: ModelConf, mark: str, model: ChatModel | None, defaults: dict[str, Any]) -> Route:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from statistics import fmean
 
 from optbench.config.optimizers import NoneConf
-from optbench.config.schema import BudgetConf, Config
+from optbench.config.schema import BudgetConf, Config, models_of
 from optbench.data.items import Data, Slice
 from optbench.metrics.base import Judged
 from optbench.models.prices import price_of
@@ -181,9 +181,10 @@ def total(config: Config, inputs: Inputs, rollout: Cost, demonstration: float) -
 
 
 def _usd(config: Config, fixed: Sequence[_Rollouts], search: _Rollouts, own: Cost) -> float | None:
-    price = price_of(config.model)
-    own_price = price_of(config.optimizer_model or config.model)
-    judge_price = price_of(config.judge_model or config.model)
+    models = models_of(config)
+    price, own_price, judge_price = (
+        price_of(models[role]) for role in ("task", "optimizer", "judge")
+    )
     if price is None or own_price is None or judge_price is None:
         return None
 

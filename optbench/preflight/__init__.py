@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 from optbench.agents import build as agents
 from optbench.agents.protocol import Agent
@@ -15,6 +17,8 @@ from optbench.metrics.base import Metric
 from optbench.optimizers import build as optimizers
 from optbench.preflight import rows, settings
 from optbench.prompts import Candidate
+
+T = TypeVar("T")
 
 
 class PreflightError(ConfigError):
@@ -71,25 +75,23 @@ def read(config: Config, *, starting: bool = True) -> Inputs:
     Raises:
         PreflightError: When rows or metrics cannot be had, with all else that is wrong.
     """
-    data: Data | None = None
-    agent: Agent | None = None
-    metrics: dict[str, Metric] = {}
     unread: list[OptbenchError] = []
-    try:
-        data = load(config.dataset, test_mode=config.test_mode)
-    except OptbenchError as error:
-        unread.append(error)
-    try:
-        agent = agents.build(config.agent)
-        prompt = agents.initial(config.agent, config.dataset)
-    except OptbenchError as error:
-        unread.append(error)
-    try:
-        metrics = registry.build(config.dataset.metrics)
-    except OptbenchError as error:
-        unread.append(error)
-    if data is None or agent is None or unread:
+
+    def had(make: Callable[[], T]) -> T | None:
+        try:
+            return make()
+        except OptbenchError as error:
+            unread.append(error)
+            return None
+
+    data = had(lambda: load(config.dataset, test_mode=config.test_mode))
+    program = had(
+        lambda: (agents.build(config.agent), agents.initial(config.agent, config.dataset))
+    )
+    metrics = had(lambda: registry.build(config.dataset.metrics))
+    if data is None or program is None or metrics is None:
         raise PreflightError([*unread, *settings.problems(config, starting=starting)])
+    agent, prompt = program
     problems = (
         *rows.prompts(config, data, prompt, agent),
         *rows.metrics(data, metrics),

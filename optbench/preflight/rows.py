@@ -8,10 +8,7 @@ from itertools import combinations
 from optbench.agents import build as agents
 from optbench.agents.protocol import Agent
 from optbench.config.optimizers import NoneConf
-from optbench.config.schema import (
-    Config,
-    Role,
-)
+from optbench.config.schema import Config, Role
 from optbench.data.items import Data, Slice
 from optbench.errors import ConfigError, DataError, OptbenchError
 from optbench.metrics.base import (

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support import read_split
 
 from optbench.config.schema import (
     DatasetConf,
@@ -21,7 +22,6 @@ from optbench.config.schema import (
 )
 from optbench.data import files
 from optbench.data.load import load
-from optbench.data.source import read_split
 from optbench.errors import DataError
 
 GB = 2**30

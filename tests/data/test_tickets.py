@@ -7,10 +7,10 @@ from collections import Counter
 from itertools import combinations
 
 import pytest
-from support import composed
+from support import composed, read_split
 
 from optbench.config.schema import SourceConf, SourceKind
-from optbench.data.source import Row, read_split
+from optbench.data.source import Row
 
 SPLITS = ("train", "validation", "test")
 DEPARTMENTS = {"billing", "shipping", "technical", "returns"}

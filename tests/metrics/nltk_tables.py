@@ -7,6 +7,8 @@ is a verb and every other word a noun.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 FILES = {
@@ -25,9 +27,22 @@ FILES = {
 
 
 def write(folder: Path) -> Path:
-    """Writes the tables; add the folder to ``nltk.data.path``."""
+    """Writes the tables."""
     for name, text in FILES.items():
         file = folder / name
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text)
     return folder
+
+
+@contextmanager
+def in_place(folder: Path) -> Iterator[None]:
+    """The tables alone are what NLTK finds."""
+    import nltk
+
+    before = list(nltk.data.path)
+    nltk.data.path[:] = [str(write(folder))]
+    try:
+        yield
+    finally:
+        nltk.data.path[:] = before

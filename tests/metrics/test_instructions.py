@@ -24,11 +24,8 @@ import nltk_tables  # noqa: E402  beside this file
 
 @pytest.fixture(scope="module", autouse=True)
 def tables(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    folder = nltk_tables.write(tmp_path_factory.mktemp("nltk_data"))
-    before = list(nltk.data.path)
-    nltk.data.path[:] = [str(folder)]
-    yield
-    nltk.data.path[:] = before
+    with nltk_tables.in_place(tmp_path_factory.mktemp("nltk_data")):
+        yield
 
 
 def row(*asked: tuple[str, dict[str, Any]], prompt: str = "Say something.") -> dict[str, Any]:

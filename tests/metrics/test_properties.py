@@ -14,10 +14,10 @@ from optbench.config.schema import MetricConf
 from optbench.metrics.base import Judged, Metric, example_of, oriented
 from optbench.metrics.registry import NAMES, build
 
-nltk = pytest.importorskip("nltk")
+pytest.importorskip("nltk")
 pytest.importorskip("if_verifiable", reason="pip install 'optbench[ifbench]'")
 
-import nltk_tables  # noqa: E402  beside this file
+import nltk_tables
 
 OPTIONS = {"label": ["A", "B", "C"], "text": ["a dog", "the sun", "12"]}
 TRUTHS = {"choices": ["no", "yes", "often"], "labels": [1, 0, 1]}
@@ -55,11 +55,8 @@ REPLIES = st.text(max_size=80) | st.lists(WORDS, max_size=12).map(" ".join)
 
 @pytest.fixture(scope="module", autouse=True)
 def tables(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    folder = nltk_tables.write(tmp_path_factory.mktemp("nltk_data"))
-    before = list(nltk.data.path)
-    nltk.data.path[:] = [str(folder)]
-    yield
-    nltk.data.path[:] = before
+    with nltk_tables.in_place(tmp_path_factory.mktemp("nltk_data")):
+        yield
 
 
 @pytest.fixture(scope="module")

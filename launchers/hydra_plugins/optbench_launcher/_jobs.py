@@ -108,6 +108,8 @@ def portable(error: BaseException) -> BaseException:
 
 def ordinary(error: BaseException) -> BaseException:
     """An error that ``except Exception`` catches: one that is none would end the launch with its job."""
+    if isinstance(error, SystemExit):
+        return JobExitError(f"the job called sys.exit({error.code!r})")
     if isinstance(error, Exception | KeyboardInterrupt):
         return error
     return RemoteJobError(f"{type(error).__name__}: {error}")

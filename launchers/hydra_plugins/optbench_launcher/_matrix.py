@@ -177,11 +177,14 @@ def _expanded(
     known = {key.lstrip("+") for key in named_keys}
     _check_keys(exclude, known, master, "hydra.sweeper.exclude")
     _check_keys(include, known, master, "hydra.sweeper.include")
-    kept = [row for row in rows if not any(_matches(row, one, master) for one in exclude)]
+    out: set[int] = set()
     for one in exclude:
-        if not any(_matches(row, one, master) for row in rows):
+        found = {number for number, row in enumerate(rows) if _matches(row, one, master)}
+        if not found:
             log.warning("hydra.sweeper.exclude: no combination has %s", dict(one))
-    left_out = len(rows) - len(kept)
+        out |= found
+    kept = [row for number, row in enumerate(rows) if number not in out]
+    left_out = len(out)
     if left_out:
         log.info("%d of %d combinations left out by hydra.sweeper.exclude", left_out, len(rows))
     base = [given for key in fixed for given in axes[key]]

@@ -16,7 +16,7 @@ from typing import Any
 
 from joblib.externals.loky.backend import get_context
 
-from optbench.config.schema import EmbeddedModelConf
+from optbench.config.schema import EmbeddedModelConf, models_of
 from optbench.errors import OptbenchError
 from optbench.models.llamacpp import Access, Opening
 from optbench.task import Task
@@ -28,8 +28,7 @@ def needed(task: Task) -> dict[Opening, str]:
     """The embedded models that a task will ask, each with its short name."""
     if task.config.replay:
         return {}
-    config = task.config
-    confs = (config.model, config.optimizer_model, config.judge_model)
+    confs = models_of(task.config).values()
     return {Opening.of(conf): conf.name for conf in confs if isinstance(conf, EmbeddedModelConf)}
 
 

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from ._jobs import JobExitError, Outcome, RemoteJobError, ordinary, portable
+from ._jobs import Outcome, RemoteJobError, ordinary, portable
 
 ORPHAN_POLL_S = 0.5
 _CHATTY = ("httpx", "httpcore", "pyrate_limiter", "LiteLLM")
@@ -146,8 +146,6 @@ def run_as_hydra_does(hydra_context: Any, task_function: Any, cfg: Any) -> Any:
     def call(cfg: Any) -> Any:
         try:
             return task_function(cfg)
-        except SystemExit as exit_:
-            raise _exited(exit_) from exit_
         except (Exception, KeyboardInterrupt):
             raise
         except BaseException as error:
@@ -164,15 +162,10 @@ def run_as_hydra_does(hydra_context: Any, task_function: Any, cfg: Any) -> Any:
     )
 
 
-def _exited(exit_: SystemExit) -> JobExitError:
-    return JobExitError(f"the job called sys.exit({exit_.code!r})")
-
-
 def _failed(error: BaseException) -> Outcome:
     text = "".join(traceback.format_exception(error))
     logging.getLogger(__name__).error(text)
-    sent = portable(_exited(error) if isinstance(error, SystemExit) else ordinary(error))
-    return Outcome("failed", error=sent, traceback=text)
+    return Outcome("failed", error=portable(ordinary(error)), traceback=text)
 
 
 @contextlib.contextmanager
