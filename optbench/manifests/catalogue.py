@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import itertools
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 from typing import Any
 
+from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 from optbench.manifests.reference import SPLIT_SUFFIXES
 
@@ -24,6 +27,7 @@ class Catalogue:
         self._master = master
         self._options: dict[str, list[str]] = {}
         self._composed: dict[tuple[str, ...], DictConfig] = {}
+        self._nodes: dict[tuple[str, str], DictConfig] = {}
 
     def options(self, group: str) -> list[str]:
         """The names of a group's options; none where there is no such group."""
@@ -45,6 +49,32 @@ class Catalogue:
             self._composed[words] = self._loader.load_sweep_config(self._master, list(words))
         return self._composed[words]
 
+    def node(self, group: str, option: str) -> DictConfig:
+        """What an option puts at its group's place.
+
+        Raises:
+            HydraException, OmegaConfBaseException: What is wrong with it.
+        """
+        if (group, option) not in self._nodes:
+            self._nodes[group, option] = self.composed(f"{group}={option}")[group]
+        return self._nodes[group, option]
+
+    def ahead(self, wanted: Mapping[str, Iterable[str]]) -> None:
+        """Composes options that will be asked for, one of each group at a time, which takes no longer
+        than one alone. What cannot be composed beside others is left to :meth:`node`.
+        """
+        each = [
+            [(group, name) for name in dict.fromkeys(names) if name in self.options(group)]
+            for group, names in wanted.items()
+        ]
+        for row in itertools.zip_longest(*each):
+            chosen = [one for one in row if one is not None and one not in self._nodes]
+            try:
+                whole = self.composed(*(f"{group}={option}" for group, option in chosen))
+            except (HydraException, OmegaConfBaseException):
+                continue
+            self._nodes |= {(group, option): whole[group] for group, option in chosen}
+
     def dataset(self, name: str) -> str | None:
         """The option for a dataset's name, which may end in a split's; None where there is none."""
         options = self.options("dataset")
@@ -59,7 +89,7 @@ class Catalogue:
         """The option for a model: by litellm's name, else by the option's own; None: there is none."""
         options = self.options("model")
         # Most are called as litellm calls them; to compose all would take a second.
-        likely = name.rpartition("/")[2]
+        likely = likely_option(name)
         if likely in options and self._identifier(likely) == name:
             return likely
         return self._by_identifier.get(name) or (name if name in options else None)
@@ -75,7 +105,12 @@ class Catalogue:
 
     def _identifier(self, option: str) -> str | None:
         """litellm's name of an option; None where it has none, or none before it is given."""
-        model = self.composed(f"model={option}").model
+        model = self.node("model", option)
         if "id" not in model or OmegaConf.is_missing(model, "id"):
             return None
         return str(model.id)
+
+
+def likely_option(model: str) -> str:
+    """What the option for a model is called, most of the time."""
+    return model.rpartition("/")[2]

@@ -32,7 +32,7 @@ def dataset_row(row: Row, task: Task, catalogue: Catalogue) -> Chosen | None:
     if name is None:
         return None
     row.values["dataset"] = name
-    chosen = Chosen(name, catalogue.composed(f"dataset={name}").dataset)
+    chosen = Chosen(name, catalogue.node("dataset", name))
     for role, spec in specs.items():
         if _resolved(row, spec, catalogue) not in (name, None):
             row.problem(
@@ -44,6 +44,12 @@ def dataset_row(row: Row, task: Task, catalogue: Catalogue) -> Chosen | None:
             _slice(row, role, spec, chosen)
     _say_what_is_scored(row, specs)
     return chosen
+
+
+def wanted(task: Task, catalogue: Catalogue) -> str | None:
+    """The option of a task's dataset, where there is one."""
+    named = task.get("dataset") or next(iter(_specs(task).values()), None)
+    return None if named is None else catalogue.dataset(_loader(named))
 
 
 def _specs(task: Task) -> dict[str, Field]:

@@ -37,7 +37,7 @@ def optimizer_row(row: Row, task: Task, catalogue: Catalogue) -> None:
         )
         return
     row.values["optimizer"] = name
-    conf = catalogue.composed(f"optimizer={name}").optimizer
+    conf = catalogue.node("optimizer", name)
     trials = None
     for kind, nodes in _NODES.items():
         if kind not in task:

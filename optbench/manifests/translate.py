@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 from optbench.complaints import close_names
 from optbench.config.words import Raw, covers
 from optbench.manifests import optimizers, reference
-from optbench.manifests.catalogue import Catalogue
-from optbench.manifests.datasets import dataset_row
+from optbench.manifests.catalogue import Catalogue, likely_option
+from optbench.manifests.datasets import dataset_row, wanted
 from optbench.manifests.metrics import metrics_value
 from optbench.manifests.read import ManifestError, read
 from optbench.manifests.row import Row
@@ -47,7 +47,15 @@ def translate(manifest: Mapping[str, Any], catalogue: Catalogue, file: str) -> T
     Raises:
         ManifestError: With every name and value that nothing here answers to.
     """
-    rows = [_row(task, catalogue) for task in tasks(manifest)]
+    found = list(tasks(manifest))
+    catalogue.ahead(
+        {
+            "dataset": [name for task in found if (name := wanted(task, catalogue)) is not None],
+            "optimizer": [task["optimizer"].value for task in found],
+            "model": [likely_option(task["model"].value) for task in found],
+        }
+    )
+    rows = [_row(task, catalogue) for task in found]
     problems = [problem for row in rows for problem in row.problems]
     if problems:
         raise ManifestError(file, problems)

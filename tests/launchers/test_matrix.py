@@ -7,7 +7,10 @@ from typing import Any
 
 import pytest
 from hydra import initialize_config_dir
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from hydra._internal.sources_registry import SourcesRegistry
 from hydra.core.global_hydra import GlobalHydra
+from hydra.plugins.config_source import ConfigResult, ConfigSource
 from hydra.types import RunMode
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -115,7 +118,7 @@ def test_a_job_is_what_hydra_composes(jobs: list[list[str]]) -> None:
     with initialize_config_dir(str(conf_folder()), **VERSION_BASE, job_name="optbench"):
         loader = GlobalHydra.instance().config_loader()
         master = loader.load_configuration("config", ["model=simulated"], RunMode.MULTIRUN)
-        composer = Composer(loader, master)
+        composer = Composer(ConfigLoaderImpl(config_search_path=loader.get_search_path()), master)
         for job in jobs:
             try:
                 expected = loader.load_sweep_config(master, job)
@@ -129,6 +132,29 @@ def test_a_job_is_what_hydra_composes(jobs: list[list[str]]) -> None:
             bare = composer.bare(job)
             assert OmegaConf.to_container(bare) == OmegaConf.to_container(without_hydra(expected))
             assert OmegaConf.get_type(bare) is OmegaConf.get_type(expected)
+
+
+def test_a_file_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    config.register()
+    read: list[str] = []
+    files = SourcesRegistry.instance().resolve("file")
+    load = files.load_config
+
+    def counted(source: ConfigSource, config_path: str) -> ConfigResult:
+        read.append(config_path.removesuffix(".yaml"))
+        return load(source, config_path)
+
+    monkeypatch.setattr(files, "load_config", counted)
+    with initialize_config_dir(str(conf_folder()), **VERSION_BASE, job_name="optbench"):
+        loader = GlobalHydra.instance().config_loader()
+        master = loader.load_configuration("config", [], RunMode.MULTIRUN)
+        composer = Composer(loader, master)
+        read.clear()
+        for optimizer in ("none", "gepa", "few_shot"):
+            composer.compose([f"optimizer={optimizer}"])
+    assert composer.full == 3
+    assert sorted(read) == sorted(set(read))
+    assert {"config", "optimizer/gepa"} <= set(read)
 
 
 def test_seeds_cost_no_composition() -> None:

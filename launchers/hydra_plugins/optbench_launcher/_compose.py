@@ -13,6 +13,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
+from ._files import read_once
 from ._forks import on_all_cores
 
 WORTH_A_FORK = 8
@@ -63,6 +64,7 @@ class Composer:
     """
 
     def __init__(self, loader: Any, master: DictConfig) -> None:
+        read_once(loader)
         self._loader = loader
         self._master = master
         self._parser = OverridesParser.create(config_loader=loader)

@@ -23,6 +23,7 @@ from optbench.rerun import MANIFEST
 
 from ._compose import Composer
 from ._drive import make_folder
+from ._files import read_once
 from ._jobs import NotStartedError, first_line
 from ._prepare import all_or_none
 
@@ -104,6 +105,7 @@ def _jobs(sweeper: MatrixSweeper, arguments: Sequence[str]) -> tuple[list[list[s
     config, context = sweeper.config, sweeper.hydra_context
     assert config is not None
     assert context is not None
+    read_once(context.config_loader)
     parser = OverridesParser.create(config_loader=context.config_loader)
     overrides = parser.parse_overrides([*sweeper._parse_config(), *arguments])
     _refuse_controller_axes(overrides)
