@@ -30,6 +30,7 @@ bench: $(VENV)/.dev  ## ratios, measured side by side in one run
 	$(BIN)/python tests/benchmarks/launcher_overhead.py
 	$(BIN)/python tests/benchmarks/launcher_memory.py
 	$(BIN)/python tests/benchmarks/sweep_planning.py
+	$(BIN)/python tests/benchmarks/manifest_planning.py
 	$(BIN)/python tests/benchmarks/warm_workers.py
 	$(BIN)/python tests/benchmarks/dataset_loading.py
 
