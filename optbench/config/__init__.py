@@ -13,6 +13,7 @@ from optbench.config.schema import (
     EmbeddedModelConf,
     EngineConf,
     LiteLLMModelConf,
+    ModalEngineConf,
     ModelConf,
     SimulatedModelConf,
     TrackingConf,
@@ -46,6 +47,7 @@ def register() -> None:
     }
     for group, node in plain.items():
         store(group="schema", name=group, node=node)
+    store(group="schema/engine", name="modal", node=ModalEngineConf)
     for name, schema in model_schemas().items():
         store(group="schema/model", name=name, node=schema)
     for name, conf in optimizers.SCHEMAS.items():

@@ -283,6 +283,14 @@ class EngineConf:
 
 
 @dataclass
+class ModalEngineConf(EngineConf):
+    """Modal, which goes on when this machine leaves."""
+
+    detach: bool = False  # leave when all is spawned
+    deploy: bool = False  # deploy what is here first
+
+
+@dataclass
 class TrackingConf:
     """Where Opik's experiments and traces go; never part of a task's identity."""
 

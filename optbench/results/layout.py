@@ -55,6 +55,7 @@ class SharedFolder:
         self.cache = self.path / "cache.sqlite"
         self.lock = self.path / "sweep.lock"
         self.slurm = self.path / "slurm"
+        self.modal = self.path / "modal" / "ledger.jsonl"
 
 
 def job_folders(root: Path) -> Iterator[JobFolder]:

@@ -12,6 +12,7 @@ from optbench.task import Task, run_task
 from . import _resume, _worker
 from ._drive import again, check, ctrl_c, is_inprocess, is_on_this_machine, open_backend
 from ._jobs import Job, Outcome
+from ._prepare import job_of
 from ._view import View
 
 
@@ -33,12 +34,14 @@ def run(options: dict[str, Any], task: Task, folder: Path) -> Any:
     check(options)
     if is_inprocess(options):
         return run_task(task, folder)
-    job = Job(0, folder.name, folder, identity=task.identity)
+    job = job_of(task, folder, name=folder.name)
     screen = is_on_this_machine(options)
     outcome = _run(options, job, task, None if screen else folder)
     _resume.note_end(job, outcome)
     if outcome.error is not None:
         raise outcome.failure()
+    if outcome.state == "submitted":
+        return outcome.value
     if outcome.state == "interrupted":
         print(f"to go on: optbench resume={shlex.quote(str(folder))}", file=sys.stderr)
         raise KeyboardInterrupt

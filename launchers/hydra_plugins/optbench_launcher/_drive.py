@@ -91,6 +91,11 @@ def open_backend(
         if conf["cluster"] == "local":
             n_jobs = _n_jobs(n_jobs, jobs)
         return SlurmBackend(conf, SharedFolder(sweep).slurm, n_jobs, timeout_s, payload)
+    if _chosen(options) == "modal":
+        from ._modal import ModalBackend
+
+        conf = OmegaConf.to_container(options["modal"], resolve=True, enum_to_str=True)
+        return ModalBackend(conf, jobs, sweep, n_jobs, timeout_s, payload)
     from ._processes import ProcessBackend
 
     return ProcessBackend(_n_jobs(n_jobs, jobs), timeout_s, payload)
@@ -148,8 +153,8 @@ def ctrl_c(backend: Any) -> Iterator[None]:
         nonlocal pressed
         pressed += 1
         if pressed == 1:
-            print("\nstopping: running jobs save and end (again to stop now)", file=sys.stderr)
-            backend.interrupt()
+            said = "stopping: running jobs save and end (again to stop now)"
+            print(f"\n{backend.interrupt() or said}", file=sys.stderr)
             return
         raise KeyboardInterrupt
 

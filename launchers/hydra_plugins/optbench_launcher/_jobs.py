@@ -13,7 +13,7 @@ from optbench.models.llamacpp import Opening
 LONGEST_LINE = 300
 """Characters of an error on the screen; all of it is in the job's log."""
 
-State = Literal["success", "failed", "interrupted", "skipped"]
+State = Literal["success", "failed", "interrupted", "skipped", "submitted"]
 
 
 class RemoteJobError(RuntimeError):
@@ -48,7 +48,8 @@ class Outcome:
     """How a job ended; crosses process boundaries.
 
     Attributes:
-        state: ``skipped`` where there was nothing to do.
+        state: ``skipped`` where there was nothing to do; ``submitted``: it goes on elsewhere, and
+            nobody waits for it here.
         value: What the task function returned.
         error: Why it failed.
         traceback: The worker's traceback, as text.
@@ -78,6 +79,8 @@ class Job:
         words: Its overrides; none for a task that stands alone.
         identity: Of its task; None for a job of any other app.
         models: The embedded models that it asks, each with its short name.
+        keys: Environment variables that must hold a key where it runs.
+        limits: Keys of limits that it keeps together with the other jobs.
         attempts: How often it was started in this launch.
     """
 
@@ -87,6 +90,8 @@ class Job:
     words: tuple[str, ...] = ()
     identity: str | None = None
     models: tuple[tuple[Opening, str], ...] = ()
+    keys: tuple[str, ...] = ()
+    limits: tuple[str, ...] = ()
     attempts: int = 0
     outcome: Outcome | None = None
 

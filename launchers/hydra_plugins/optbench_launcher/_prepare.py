@@ -10,7 +10,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 
 from optbench.complaints import explain
 from optbench.config.resolvers import folder_name
-from optbench.config.schema import Config
+from optbench.config.schema import Config, models_of
 from optbench.errors import ConfigError
 from optbench.task import Task
 
@@ -80,14 +80,7 @@ class Preparation:
             name = folder_name(task.plain, task.identity)
         else:
             name = str(self._composed(words, number).hydra.sweep.subdir)
-        return Job(
-            number,
-            name,
-            self._sweep / name,
-            tuple(words),
-            identity=task.identity,
-            models=tuple(needed(task).items()),
-        )
+        return job_of(task, self._sweep / name, number, name=name, words=tuple(words))
 
     def config(self, job: Job) -> DictConfig:
         """All of a job's config, Hydra's node included."""
@@ -104,6 +97,31 @@ class Preparation:
             cfg.hydra.job.id = f"job_{number}"
             cfg.hydra.job.num = number
         return cfg
+
+
+def job_of(
+    task: Task, folder: Path, number: int = 0, *, name: str, words: tuple[str, ...] = ()
+) -> Job:
+    """The job that a task is."""
+    models = models_of(task.config)
+    keys = {getattr(one, "api_key_env", None) for one in models.values()}
+    limits = [
+        f"model.{limit}"
+        for limit in ("max_in_flight", "requests_per_minute")
+        if any(getattr(one, limit) is not None for one in models.values())
+    ]
+    if task.config.budget.sweep_usd is not None:
+        limits.append("budget.sweep_usd")
+    return Job(
+        number,
+        name,
+        folder,
+        words,
+        identity=task.identity,
+        models=tuple(needed(task).items()),
+        keys=tuple(sorted(filter(None, keys))),
+        limits=tuple(limits),
+    )
 
 
 def all_or_none(make: Callable[[Sequence[str]], T], jobs: Sequence[Sequence[str]]) -> list[T]:

@@ -168,6 +168,9 @@ class _Run:
                         log.warning("%s: %s; tried again", job.name, outcome.error)
                         backend.submit(job)
                         continue
+                    if outcome.state == "submitted":
+                        self._took(job, self._returned(job, outcome))
+                        continue
                     self._took(job, self._settled(job, outcome))
                     servers.leave(job)
                     view.ended(job, outcome)

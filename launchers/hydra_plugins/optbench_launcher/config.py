@@ -17,6 +17,7 @@ class Backend(Enum):
     processes = "processes"
     inprocess = "inprocess"
     slurm = "slurm"
+    modal = "modal"
 
 
 class Cluster(Enum):
@@ -55,6 +56,32 @@ class SlurmConf:
 
 
 @dataclass
+class ModalConf:
+    """What jobs ask Modal for; null leaves it to Modal's default."""
+
+    # What things are called there; environment: of Modal's, null: the profile's own.
+    app: str = "optbench"
+    volume: str = "optbench-results"
+    environment: str | None = None
+    # Secrets with the providers' keys; asked for where a model needs a key.
+    secrets: list[str] = field(default_factory=lambda: ["opik-benchmarks"])
+    # Cores of a container.
+    cpu: float | None = None
+    # Memory of a container, in MiB.
+    memory_mb: int | None = None
+    # Seconds between two copies of what a job has learnt: what a container may cost that is lost.
+    commit_s: float = 60.0
+    # Packages of your own that the tasks import, deployed beside optbench.
+    packages: list[str] = field(default_factory=list)
+    # Optional parts of optbench that are installed there: [local-llm].
+    extras: list[str] = field(default_factory=list)
+    # Leave when all is spawned; optbench-modal collect brings the results home.
+    detach: bool = False
+    # Deploy what is here before anything is spawned.
+    deploy: bool = False
+
+
+@dataclass
 class OptbenchLauncherConf:
     """Configuration of the launcher; belongs to the process that launches, never to a task."""
 
@@ -62,6 +89,7 @@ class OptbenchLauncherConf:
     # processes: each job in one of n_jobs worker processes, which no other job can harm.
     # inprocess: one after the other in this process, for pdb and for tests.
     # slurm: each job submitted to a Slurm cluster (engine=slurm).
+    # modal: each job spawned on Modal (engine=modal).
     backend: Backend = Backend.processes
     # Jobs at once; null: as many as there are cores, and one where a model runs on those cores;
     # with Slurm all, as far as the cluster takes them.
@@ -80,6 +108,8 @@ class OptbenchLauncherConf:
     resume_anyway: bool = False
     # What the jobs ask a Slurm cluster for.
     slurm: SlurmConf = field(default_factory=SlurmConf)
+    # What the jobs ask Modal for.
+    modal: ModalConf = field(default_factory=ModalConf)
 
 
 ConfigStore.instance().store(

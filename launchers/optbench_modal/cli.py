@@ -1,0 +1,229 @@
+"""``optbench-modal``: what is at Modal, and the ways there and back."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import getpass
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from optbench.complaints import explain
+from optbench.errors import ConfigError, OptbenchError
+
+from .names import Names
+from .source import Source
+
+KEYS = (
+    "ANTHROPIC_API_KEY", "AZURE_API_KEY", "COHERE_API_KEY", "DEEPSEEK_API_KEY", "GEMINI_API_KEY",
+    "GROQ_API_KEY", "HF_TOKEN", "MISTRAL_API_KEY", "OPENAI_API_KEY", "OPENROUTER_API_KEY",
+    "OPIK_API_KEY", "OPIK_WORKSPACE", "TOGETHERAI_API_KEY", "XAI_API_KEY",
+)  # fmt: skip
+"""Environment variables that a secret is made of where none are named."""
+SECRET = "opik-benchmarks"
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The console script; exits with 0, 1 (a job failed), 2 (bad input) or 130."""
+    parser = _parser()
+    given = parser.parse_args(arguments)
+    try:
+        import modal  # noqa: F401
+    except ModuleNotFoundError:
+        print(
+            "error: modal is not installed\n  mend: pip install 'optbench[modal]'", file=sys.stderr
+        )
+        sys.exit(2)
+    from modal.exception import AuthError, Error
+
+    try:
+        sys.exit(given.run(given))
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except AuthError as error:
+        print(f"error: {error}\n  mend: modal setup, or modal token set", file=sys.stderr)
+        sys.exit(2)
+    except Error as error:
+        print(f"error: Modal: {type(error).__name__}: {error}", file=sys.stderr)
+        sys.exit(2)
+    except OptbenchError as error:
+        print(explain(error), file=sys.stderr)
+        sys.exit(error.exit_code)
+
+
+def _deploy(given: argparse.Namespace) -> int:
+    from .deploy import deploy
+
+    source = Source(tuple(given.package), tuple(given.extra))
+    names = _names(given)
+    code = deploy(names, source)
+    print(
+        f"deployed '{names.app}': code {code[:8]}, Python {source.python}, volume '{names.volume}'"
+    )
+    return 0
+
+
+def _secret(given: argparse.Namespace) -> int:
+    import modal
+
+    wanted = given.key or [name for name in KEYS if os.environ.get(name)]
+    missing = [name for name in wanted if not os.environ.get(name)]
+    if given.ask:
+        values = {name: getpass.getpass(f"{name}: ") for name in missing}
+        missing = [name for name, value in values.items() if not value]
+    else:
+        values = {}
+    if missing or not wanted:
+        raise ConfigError(
+            f"no {', '.join(missing)} in the environment"
+            if wanted
+            else "no key in the environment",
+            key="--key",
+            mend="export it, or type it in with --ask",
+        )
+    values |= {name: os.environ[name] for name in wanted if name not in values}
+    names = {"environment_name": given.environment}
+    if given.overwrite:
+        with contextlib.suppress(modal.exception.NotFoundError):
+            modal.Secret.objects.delete(given.name, **names)
+    try:
+        modal.Secret.objects.create(given.name, values, **names)
+    except modal.exception.AlreadyExistsError as error:
+        raise ConfigError(
+            f"there is a secret '{given.name}' already",
+            key="secret",
+            mend="--overwrite replaces it",
+        ) from error
+    print(f"secret '{given.name}' holds {', '.join(sorted(values))}")
+    return 0
+
+
+def _status(given: argparse.Namespace) -> int:
+    from rich.console import Console
+    from rich.table import Table
+
+    from .runs import find
+    from .state import states
+
+    folder, ledger = find(given.run_id)
+    table = Table("job", "state", "phase", "call", title=f"{folder}  ({ledger.run})")
+    told = asyncio.run(states(folder, ledger))
+    for one in told:
+        table.add_row(one.name, one.state, one.phase, one.call)
+    console = Console(highlight=False)
+    console.print(table)
+    counts: dict[str, int] = {}
+    for one in told:
+        counts[one.state] = counts.get(one.state, 0) + 1
+    console.print(", ".join(f"{count} {state}" for state, count in sorted(counts.items())))
+    return 0
+
+
+def _logs(given: argparse.Namespace) -> int:
+    from optbench.results.layout import SharedFolder
+
+    from .runs import find
+    from .state import log_of
+
+    job = Path(given.job)
+    inside = [one for one in (job, *job.parents) if SharedFolder(one).modal.exists()]
+    sweep, ledger = find(given.run_id or str(inside[0] if inside else job.parent))
+    entries = [
+        one for one in ledger.entries.values() if Path(one.name).name.startswith(job.name)
+    ] or ([*ledger.entries.values()] if inside[:1] == [job] else [])
+    if len(entries) != 1:
+        known = "\n  ".join(sorted(one.name for one in ledger.entries.values()))
+        raise ConfigError(
+            f"'{job.name}' is {'the beginning of several jobs' if entries else 'no job'} of {sweep}",
+            key="JOB",
+            mend=f"one of:\n  {known}",
+        )
+    text = asyncio.run(log_of(ledger, entries[0]))
+    if text is None:
+        print(
+            f"nothing of {entries[0].name} is on the volume yet; what its container prints: "
+            f"modal app logs {ledger.about.get('app')}",
+            file=sys.stderr,
+        )
+        return 1
+    print(text, end="")
+    return 0
+
+
+def _collect(given: argparse.Namespace) -> int:
+    from optbench import app
+
+    from .runs import find
+
+    folder, _ = find(given.run_id)
+    sys.argv = ["optbench", f"resume='{folder}'", "engine.detach=false", "engine.deploy=false"]
+    app.main()
+    return 0
+
+
+def _cancel(given: argparse.Namespace) -> int:
+    from modal import FunctionCall, exception
+
+    from .runs import find
+
+    folder, ledger = find(given.run_id)
+    ended = 0
+    for entry in ledger.open():
+        if entry.call is not None:
+            with contextlib.suppress(exception.NotFoundError):
+                FunctionCall.from_id(entry.call).cancel(terminate_containers=False)
+        ledger.cancelled(entry.key)
+        ended += 1
+    print(f"{ended} jobs of {folder} cancelled; optbench resume={folder} runs them again")
+    return 0
+
+
+def _names(given: argparse.Namespace) -> Names:
+    return Names(given.app, given.volume, given.environment)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="optbench-modal",
+        description="Sweeps on Modal: deploy once, then optbench -m engine=modal ...",
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    def command(name: str, run: Any, says: str) -> argparse.ArgumentParser:
+        added = commands.add_parser(name, help=says, description=says)
+        added.set_defaults(run=run)
+        return added
+
+    made = command("deploy", _deploy, "put the code that is here at Modal, for sweeps to run it")
+    made.add_argument(
+        "--package", action="append", default=[], help="of your own, which tasks import"
+    )
+    made.add_argument("--extra", action="append", default=[], help="optional part of optbench")
+    made.add_argument("--app", default=Names().app)
+    made.add_argument("--volume", default=Names().volume)
+    made.add_argument("--environment", help="Modal's; the profile's where it is not given")
+    made = command("secret", _secret, "make a secret of keys in the environment; no value is shown")
+    made.add_argument("name", nargs="?", default=SECRET)
+    made.add_argument(
+        "--key", action="append", default=[], help="variable; else all that are known"
+    )
+    made.add_argument("--ask", action="store_true", help="type in what is not in the environment")
+    made.add_argument("--overwrite", action="store_true", help="replace the secret of this name")
+    made.add_argument("--environment", help="Modal's; the profile's where it is not given")
+    for name, run, says in (
+        ("status", _status, "how the jobs of a sweep are doing"),
+        ("collect", _collect, "bring a sweep's results home; waits for those that run"),
+        ("cancel", _cancel, "end what a sweep has at Modal"),
+    ):
+        made = command(name, run, says)
+        made.add_argument(
+            "run_id", metavar="RUN", help="folder of a sweep, or the beginning of its id"
+        )
+    made = command("logs", _logs, "what a job has logged")
+    made.add_argument("job", metavar="JOB", help="folder of a job, or the beginning of its name")
+    made.add_argument("--run", dest="run_id", help="its sweep, where JOB is no path")
+    return parser

@@ -1,0 +1,156 @@
+"""What is there at Modal: looked at before anything is spawned, in one table with its mends."""
+
+from __future__ import annotations
+
+import asyncio
+import platform
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import modal
+from modal import exception
+
+from optbench.errors import ConfigError, OptbenchError
+from optbench.preflight import PreflightError
+
+from . import fetch
+from .names import FUNCTION, Names
+from .source import Source
+
+DEPLOY = "optbench-modal deploy"
+
+
+@dataclass(frozen=True)
+class Cloud:
+    """What a launch works with.
+
+    Attributes:
+        function: Runs one task, with the launch's options.
+        volume: Keeps what jobs have learnt.
+        code: Fingerprint of what is deployed, and is here.
+    """
+
+    function: Any
+    volume: Any
+    code: str
+
+
+def names_of(conf: Mapping[str, Any]) -> Names:
+    """The names that a launch's options choose."""
+    return Names(conf["app"], conf["volume"], conf["environment"])
+
+
+def source_of(conf: Mapping[str, Any]) -> Source:
+    """What a launch's options say is deployed."""
+    return Source(tuple(conf["packages"]), tuple(conf["extras"]))
+
+
+def connect(
+    conf: Mapping[str, Any], *, keys: Sequence[str], n_jobs: int | None, timeout_s: float | None
+) -> Cloud:
+    """Looks whether all is there that the jobs need.
+
+    Args:
+        conf: :class:`.config.ModalConf` as plain data.
+        keys: Environment variables that must hold a key there.
+        n_jobs: Containers at once; None: as many as Modal gives.
+        timeout_s: A container may take so long for a job, in seconds; None: a day.
+
+    Raises:
+        PreflightError: With all that is missing.
+    """
+    names, source = names_of(conf), source_of(conf)
+    problems: list[OptbenchError] = []
+
+    def had(key: str, look: Callable[[], Any], mend: str) -> Any:
+        try:
+            return look()
+        except exception.NotFoundError as error:
+            problems.append(ConfigError(_line(error), key=key, mend=mend))
+        except exception.AuthError as error:
+            raise PreflightError([_no_token(error)]) from error
+        except (exception.Error, OSError) as error:
+            raise PreflightError([_no_answer(error)]) from error
+
+    volume = modal.Volume.from_name(names.volume, environment_name=names.environment)
+    found = had("modal: volume", volume.hydrate, f"{DEPLOY}, which makes it")
+    function = modal.Function.from_name(names.app, FUNCTION, environment_name=names.environment)
+    deployed = had("modal: app", function.hydrate, f"{DEPLOY}, or engine.deploy=true")
+    code = source.fingerprint()
+    if found is not None and deployed is not None:
+        record = asyncio.run(fetch.deployment(volume, names.app))
+        problems += _stale(record, code, source)
+    secrets = [
+        modal.Secret.from_name(
+            name, environment_name=names.environment, required_keys=list(keys) if only else []
+        )
+        for name, only in ((name, len(conf["secrets"]) == 1) for name in conf["secrets"])
+    ]
+    # Where no job needs a key, no secret has to be there.
+    for secret, name in zip(secrets if keys else (), conf["secrets"], strict=False):
+        had(
+            "modal: secret",
+            secret.hydrate,
+            f"optbench-modal secret {name} --key {' --key '.join(keys)}",
+        )
+    if problems:
+        raise PreflightError(problems)
+    options = {
+        "max_containers": n_jobs,
+        "timeout": None if timeout_s is None else int(timeout_s),
+        "cpu": conf["cpu"],
+        "memory": conf["memory_mb"],
+        "secrets": secrets if keys else None,
+    }
+    chosen = {name: value for name, value in options.items() if value is not None}
+    # Retries run paid work again: the launcher says when.
+    return Cloud(function.with_options(**chosen, retries=0), volume, code)
+
+
+def _stale(record: Mapping[str, Any] | None, code: str, source: Source) -> list[OptbenchError]:
+    if record is None:
+        return [
+            ConfigError(
+                "nothing says what is deployed", key="modal: version", mend=f"{DEPLOY} once more"
+            )
+        ]
+    if record.get("python") != source.python:
+        return [
+            ConfigError(
+                f"Python {record.get('python')!s:.10} is deployed, here is {source.python}",
+                key="modal: version",
+                mend=f"{DEPLOY} with this Python",
+            )
+        ]
+    if record.get("code") != code:
+        return [
+            ConfigError(
+                f"the code that is deployed ({record.get('code')!s:.8}, at "
+                f"{record.get('deployed_at')!s:.20}) is not the one that is here ({code[:8]})",
+                key="modal: version",
+                mend=f"{DEPLOY}, or engine.deploy=true",
+            )
+        ]
+    return []
+
+
+def _no_token(error: exception.Error) -> OptbenchError:
+    return ConfigError(_line(error), key="modal: token", mend="modal setup, or modal token set")
+
+
+def _no_answer(error: Exception) -> OptbenchError:
+    return ConfigError(
+        f"no answer ({type(error).__name__}: {_line(error)})",
+        key="modal: connection",
+        mend="see whether this machine is online; modal config show tells the address",
+    )
+
+
+def _line(error: Exception) -> str:
+    return " ".join(str(error).split())[:300] or type(error).__name__
+
+
+def here() -> dict[str, str]:
+    """What a deployment's record says of the machine that it was made on."""
+    return {"python_full": platform.python_version(), "modal": modal.__version__}
