@@ -29,6 +29,8 @@ LONG_S, SHORT_S = 50.0, 2.0
 """How long one waits, in seconds: Modal answers after 55; short where others are in line."""
 LOOK_S = 10.0
 """Between two looks at how running jobs are doing, in seconds."""
+CLOSE_S = 5.0
+"""For requests to be given up, in seconds."""
 PAUSES_S = (0.5, 1.0, 2.0, 5.0, 10.0, 20.0)
 """After a request that did not get through; the last again and again."""
 AWAY = (exception.ConnectionError, exception.ServiceError, exception.InternalError, OSError)
@@ -113,13 +115,15 @@ class Calls:
         """Waits no more; what runs at Modal goes on."""
 
         async def end() -> None:
-            for task in asyncio.all_tasks(self._loop) - {asyncio.current_task(self._loop)}:
+            left = asyncio.all_tasks(self._loop) - {asyncio.current_task(self._loop)}
+            for task in left:
                 task.cancel()
-            await asyncio.sleep(0)
+            await asyncio.wait(left, timeout=CLOSE_S) if left else None
 
-        asyncio.run_coroutine_threadsafe(end(), self._loop).result(5.0)
+        with contextlib.suppress(TimeoutError):
+            asyncio.run_coroutine_threadsafe(end(), self._loop).result(2 * CLOSE_S)
         self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(5.0)
+        self._thread.join(CLOSE_S)
 
     async def _follow(self, job: Watched) -> None:
         try:

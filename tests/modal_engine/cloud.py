@@ -18,7 +18,8 @@ SWEEP = (
 )  # fmt: skip
 TWELVE = (*SWEEP, "optimizer=none,random_few_shot", "seed=1,2,3,4,5,6")
 MODAL = ("engine=modal", "hydra.launcher.n_jobs=2", "hydra.launcher.modal.commit_s=1")
-_TIMES = ("seconds", "latency_s", "duration_s", "started_at", "ended_at", "time", "at", "wall_s")
+_OF_A_RUN = ("timings", "latency_s", "engine", "time", "seconds")
+"""Keys of what no two runs have in common, and of where a job ran."""
 
 
 def optbench_modal(
@@ -40,15 +41,11 @@ def optbench_modal(
     )
 
 
-def without_times(node: Any) -> Any:
-    """A result without what no two runs have in common."""
+def of_any_run(node: Any) -> Any:
+    """What a run has in common with any other of its task."""
     if isinstance(node, Mapping):
-        return {
-            key: without_times(value)
-            for key, value in node.items()
-            if not any(key == one or key.endswith(f"_{one}") for one in _TIMES)
-        }
-    return [without_times(one) for one in node] if isinstance(node, list) else node
+        return {key: of_any_run(one) for key, one in node.items() if key not in _OF_A_RUN}
+    return [of_any_run(one) for one in node] if isinstance(node, list) else node
 
 
 def told(sweep: Path) -> dict[str, Any]:
@@ -58,13 +55,20 @@ def told(sweep: Path) -> dict[str, Any]:
         job = file.parent
         items = parquet.read_table(job / "items.parquet").to_pylist()
         trials = [json.loads(line) for line in (job / "trials.jsonl").read_text().splitlines()]
-        found[str(job.relative_to(sweep))] = without_times(
+        found[str(job.relative_to(sweep))] = of_any_run(
             {
                 "result": json.loads(file.read_text()),
                 "task": json.loads((job / "task.json").read_text()),
                 "items": items,
                 "trials": trials,
-                "files": sorted(str(one.relative_to(job)) for one in job.rglob("*")),
+                "files": sorted(
+                    str(one.relative_to(job)) for one in job.rglob("*") if one.name != ".lock"
+                ),
             }
         )
     return found
+
+
+def spawned(peer: Loopback) -> int:
+    """Calls that the server has accepted so far."""
+    return int(peer.counts()["rpc"].get("FunctionMap", 0))

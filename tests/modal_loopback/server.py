@@ -13,6 +13,7 @@ from .apps import Apps
 from .blobs import Blobs
 from .calls import Calls
 from .containers import Starter
+from .dicts import Dicts
 from .files import Files
 from .functions import Functions
 from .knobs import Counts, Knobs
@@ -47,7 +48,7 @@ class LoopbackServer:
         apps.running = self.pools.running
         self.volume_rpcs = VolumeRpcs(self.volumes, self.blobs)
         rpcs = [apps, calls, self.pools, self.functions, self.volume_rpcs, self.blobs]
-        rpcs += [secrets, images, mounts, self.logs, Environments()]
+        rpcs += [secrets, images, mounts, self.logs, Environments(), Dicts()]
         self.grpc = ManyStreamsServer(
             [Router(rpcs, self.knobs, self.counts)], status_details_codec=Details()
         )

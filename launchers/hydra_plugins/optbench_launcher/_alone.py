@@ -55,7 +55,7 @@ def _run(options: dict[str, Any], job: Job, task: Task, shared: Path | None) -> 
     view = View([job] if shared else [], before=0)
     outcome = Outcome("interrupted")
     try:
-        with ctrl_c(backend), view.shown():
+        with ctrl_c(backend) as signals, view.shown():
             for ended in backend.results():
                 view.look(backend.running())
                 if ended is None:
@@ -65,6 +65,8 @@ def _run(options: dict[str, Any], job: Job, task: Task, shared: Path | None) -> 
                     view.say(f"{outcome.error}; tried again")
                     backend.submit(job)
                     continue
+                if outcome.state == "submitted" and signals:
+                    raise KeyboardInterrupt
                 view.ended(job, outcome)
     finally:
         backend.close(kill=sys.exc_info()[0] is not None)

@@ -145,14 +145,17 @@ def _n_jobs(asked: int | None, jobs: Sequence[Job]) -> int:
 
 
 @contextmanager
-def ctrl_c(backend: Any) -> Iterator[None]:
-    """Once: running jobs save and end, no further one starts. Twice: stop now."""
-    pressed = 0
+def ctrl_c(backend: Any) -> Iterator[list[int]]:
+    """Once: running jobs save and end, no further one starts. Twice: stop now.
 
-    def stop(*_: object) -> None:
-        nonlocal pressed
-        pressed += 1
-        if pressed == 1:
+    Yields:
+        The signals that came.
+    """
+    came: list[int] = []
+
+    def stop(number: int, _: object) -> None:
+        came.append(number)
+        if len(came) == 1:
             said = "stopping: running jobs save and end (again to stop now)"
             print(f"\n{backend.interrupt() or said}", file=sys.stderr)
             return
@@ -163,7 +166,7 @@ def ctrl_c(backend: Any) -> Iterator[None]:
     except ValueError:  # not in the main thread
         before = {}
     try:
-        yield
+        yield came
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -116,10 +116,13 @@ class ModalBackend:
     def interrupt(self) -> str:
         """Waits no more: what was spawned goes on, and is collected another time."""
         self._stopped = self._left = True
-        folder = shlex.quote(str(self._sweep))
+        return f"leaving: {self._how_to_return()}"
+
+    def _how_to_return(self) -> str:
+        there, folder = len(self._there), shlex.quote(str(self._sweep))
         return (
-            f"leaving: {len(self._there)} jobs go on at Modal; to bring them home: "
-            f"optbench-modal collect {folder}; to end them: optbench-modal cancel {folder}"
+            f"{there} {'job goes' if there == 1 else 'jobs go'} on at Modal; bring the results home: "
+            f"optbench-modal collect {folder}; or end them: optbench-modal cancel {folder}"
         )
 
     def results(self) -> Iterator[tuple[Job, Outcome] | None]:
@@ -130,8 +133,9 @@ class ModalBackend:
         """
         while self._queue or self._there:
             busy = self._spawn_next()
-            if self._conf["detach"] and not self._queue:
+            if self._conf["detach"] and not self._queue and not self._left:
                 self._left = True
+                log.info("%s", self._how_to_return())
             if self._left:
                 yield from self._submitted()
             else:

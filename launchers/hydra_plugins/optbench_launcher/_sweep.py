@@ -156,9 +156,9 @@ class _Run:
         )
         for job in to_do:
             backend.submit(job)
-        interrupted = True
+        interrupted, left = True, False
         try:
-            with ctrl_c(backend), view.shown():
+            with ctrl_c(backend) as signals, view.shown():
                 for ended in backend.results():
                     view.look(backend.running())
                     if ended is None:
@@ -170,6 +170,7 @@ class _Run:
                         continue
                     if outcome.state == "submitted":
                         self._took(job, self._returned(job, outcome))
+                        left = bool(signals)
                         continue
                     self._took(job, self._settled(job, outcome))
                     servers.leave(job)
@@ -183,7 +184,7 @@ class _Run:
             backend.close(kill=sys.exc_info()[0] is not None)
             servers.close()
         done = self._all(jobs)
-        if view.interrupted:
+        if view.interrupted or left:
             raise KeyboardInterrupt
         return done
 
