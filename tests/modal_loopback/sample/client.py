@@ -1,12 +1,13 @@
-"""What a client does, by name: ``python -m modal_loopback.sample.client ACTION < arguments``.
+"""What a client does, by name: reads ``[number, action, arguments]`` lines of JSON.
 
-Prints one line of JSON: what the action gives, or ``{"error": [class, text]}``.
+Prints ``[number, result]`` lines; an exception is ``{"error": [class, text]}``.
 """
 
 from __future__ import annotations
 
 import json
 import sys
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -101,14 +102,19 @@ def tour(volume: str, version: int) -> list[Any]:
     return [*seen, sorted(one.path for one in remote.listdir("/", recursive=True))]
 
 
-def main() -> None:
-    """Run one action."""
-    action = globals()[sys.argv[1]]
+def act(number: int, action: str, arguments: dict[str, Any]) -> None:
+    """Run one action and print what it gives."""
     try:
-        result = action(**json.load(sys.stdin))
+        result = globals()[action](**arguments)
     except Exception as error:
         result = shown(error)
-    print(json.dumps(result))
+    print(json.dumps([number, result]), flush=True)
+
+
+def main() -> None:
+    """Run each action in a thread of its own."""
+    for line in sys.stdin:
+        threading.Thread(target=act, args=json.loads(line), daemon=True).start()
 
 
 main()
