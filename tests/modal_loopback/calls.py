@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -167,10 +168,8 @@ class Calls:
             return call.done[seen:]
 
         async with call.progress:
-            try:
+            with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(call.progress.wait_for(ready), max(request.timeout, 0.001))
-            except TimeoutError:
-                pass
         outputs = ready()[: request.max_values or None]
         return api_pb2.FunctionGetOutputsResponse(
             outputs=[one.output for one in outputs],

@@ -9,7 +9,7 @@ import os
 import shutil
 import site
 import sys
-from asyncio.subprocess import DEVNULL
+from asyncio.subprocess import DEVNULL, PIPE
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -164,14 +164,16 @@ class Files:
     async def reload(self, layer: Layer, pid: int) -> None:
         """``Volume.reload`` of a container: a new snapshot below its unstored writes."""
         place = f"/__modal/volumes/{layer.volume.volume_id}"
-        if await within(pid, "umount", place):
-            raise GRPCError(Status.FAILED_PRECONDITION, BUSY)
+        if complaint := await within(pid, "umount", place):
+            if "busy" in complaint:
+                raise GRPCError(Status.FAILED_PRECONDITION, BUSY)
+            raise GRPCError(Status.INTERNAL, complaint)
         old, layer.snapshot = layer.snapshot, await self.volumes.snapshot(layer.volume)
         await asyncio.to_thread(forget_stored, self.upper(layer, pid), layer.seen)
         mode = "ro" if layer.read_only else "rw"
         mount = ("mount", "-t", "overlay", "overlay", "-o", f"{layer.options()},{mode}", place)
-        if await within(pid, *mount):
-            raise GRPCError(Status.INTERNAL, f"could not mount {place} again")
+        if complaint := await within(pid, *mount):
+            raise GRPCError(Status.INTERNAL, complaint)
         await self.volumes.release(old)
 
     async def drop(self, home: Path, layers: list[Layer]) -> None:
@@ -197,12 +199,13 @@ def open_and_retry(remove: Any, path: str, _: Any) -> None:
         return
 
 
-async def within(pid: int, *command: str) -> int:
-    """Run a command among the mounts of a container."""
+async def within(pid: int, *command: str) -> str:
+    """Run a command among the mounts of a container; what it complained of."""
     user = () if os.geteuid() == 0 else ("--user", "--preserve-credentials")
-    enter = ("nsenter", "--target", str(pid), "--mount", "--root", "--wd", *user)
-    process = await asyncio.create_subprocess_exec(*enter, *command, stdout=DEVNULL, stderr=DEVNULL)
-    return await process.wait()
+    enter = ("nsenter", "--target", str(pid), "--mount", "--pid", "--root", "--wd", *user)
+    process = await asyncio.create_subprocess_exec(*enter, *command, stdout=DEVNULL, stderr=PIPE)
+    _, complaint = await process.communicate()
+    return complaint.decode().strip() if process.returncode else ""
 
 
 def layer_of(layers: list[Layer], volume_id: str) -> Layer:
