@@ -45,11 +45,13 @@ class Watched(NamedTuple):
         key: The job's.
         call: Id of its call.
         folder: Its folder here.
+        leaves_result: Whether it is a task of optbench, which leaves one.
     """
 
     key: str
     call: str
     folder: Path
+    leaves_result: bool = True
 
 
 class Gone(Exception):  # noqa: N818  it is no error: the job is spawned again
@@ -130,6 +132,8 @@ class Calls:
             reply = await self._reply(job)
             await _patiently(lambda: fetch.fetch(self._volume, self._run, job.key, job.folder))
             ended = Ended(job, reply)
+            if reply.state == "success" and job.leaves_result and not _has_result(job.folder):
+                ended = Ended(job, error=WireError("it says success, and has left no result"))
         except (asyncio.CancelledError, GeneratorExit):
             raise
         except BaseException as error:  # a container's SystemExit, too, is raised here
@@ -205,6 +209,10 @@ class Calls:
             part = status.with_name(status.name + ".part")
             part.write_text(text, encoding="utf-8")
             part.replace(status)
+
+
+def _has_result(folder: Path) -> bool:
+    return JobFolder(folder).result.exists()
 
 
 async def _patiently(ask: Callable[[], Awaitable[T]]) -> T:

@@ -97,6 +97,7 @@ def _answered(payload: Payload, volume: Path, commit: Callable[[], Any], claim: 
     place = volume / RUNS / payload.run / payload.key
     earlier = _earlier(place / DONE, payload)
     if earlier is not None:
+        commit()  # this very container may have written it, when a commit failed
         return earlier
     other = claim.other(f"{payload.run}/{payload.key}/{payload.attempt}")
     if other is not None:

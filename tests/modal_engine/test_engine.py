@@ -40,11 +40,11 @@ def test_the_same_sweep_has_the_same_results(tmp_path: Path, peer: Loopback, loc
     assert got.keys() == expected.keys()
     for job, here in expected.items():
         assert got[job] == here, job
-    spawned = spawned(peer)
+    before = spawned(peer)
     again = command(*TWELVE, *MODAL, cwd=tmp_path, env=peer.env)
     assert again.returncode == 0, again.stderr
     assert "12 done before, 0 to do" in again.stdout
-    assert spawned(peer) == spawned
+    assert spawned(peer) == before
 
 
 def test_jobs_go_on_when_the_launch_leaves(tmp_path: Path, peer: Loopback, local: Path) -> None:

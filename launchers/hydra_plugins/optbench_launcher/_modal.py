@@ -200,7 +200,7 @@ class ModalBackend:
             return True
         self._queue.popleft()
         self._there[key] = job
-        self._calls.watch(calls.Watched(key, call, job.folder))
+        self._calls.watch(calls.Watched(key, call, job.folder, job.identity is not None))
         return True
 
     def _under_way(self, key: str, job: Job) -> str | None:

@@ -1,0 +1,250 @@
+"""What can go wrong between this machine, Modal and a container: nothing lost, nothing paid twice."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from modal_engine.cloud import MODAL, SWEEP, optbench_modal, spawned
+from modal_loopback.peer import Loopback, loopback
+from peers import completion, openai
+from support import command
+
+pytestmark = pytest.mark.slow
+TWO = (*SWEEP, *MODAL, "optimizer=none", "seed=1,2")
+
+
+@pytest.fixture(scope="module")
+def peer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Loopback]:
+    with loopback() as running:
+        done = optbench_modal("deploy", cwd=tmp_path_factory.mktemp("deploy"), peer=running)
+        assert done.returncode == 0, done.stderr + done.stdout
+        yield running
+
+
+@pytest.fixture(scope="module")
+def paying(peer: Loopback, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, ...]:
+    """How a sweep asks a provider whose key is in a secret."""
+    made = optbench_modal(
+        "secret", "peer", "--key", "PEER_API_KEY",
+        cwd=tmp_path_factory.mktemp("secret"), peer=peer, env={"PEER_API_KEY": "sk-peer-0123456789"},
+    )  # fmt: skip
+    assert made.returncode == 0, made.stderr
+    return (
+        *SWEEP, *MODAL, "model=litellm", "model.id=openai/peer", "model.api_key_env=PEER_API_KEY",
+        "hydra.launcher.modal.secrets=[peer]",
+    )  # fmt: skip
+
+
+@contextmanager
+def turned(peer: Loopback, **knobs: Any) -> Iterator[None]:
+    """With knobs turned, and turned back."""
+    peer.knobs(**knobs)
+    try:
+        yield
+    finally:
+        still = {
+            "kill": None, "faults": {}, "expired": False, "max_pending": None, "start_delay": 0.0,
+            "volume_full": False, "down": 0.0, "missing_secrets": [],
+        }  # fmt: skip
+        peer.knobs(**{name: still[name] for name in knobs})
+
+
+def results(folder: Path) -> int:
+    return len(list(folder.rglob("result.json")))
+
+
+def run(folder: Path, peer: Loopback, *words: str, timeout: float = 120) -> str:
+    """Runs a sweep, which has to succeed; what it said."""
+    done = command(*words, cwd=folder, env=peer.env, timeout=timeout)
+    assert done.returncode == 0, done.stderr + done.stdout
+    return done.stdout + done.stderr
+
+
+def test_a_container_that_is_lost_costs_no_more_than_was_in_flight(
+    tmp_path: Path, peer: Loopback, paying: tuple[str, ...]
+) -> None:
+    def answer(_: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+        time.sleep(0.15)
+        return 200, completion("other")
+
+    words = (*paying, "optimizer=random_few_shot", "hydra.launcher.modal.commit_s=0.5")
+    with openai(answer) as (address, seen):
+        run(tmp_path, peer, *words, f"model.api_base={address}", "hydra.sweep.dir=whole")
+        once = len(seen)
+        assert once > 10
+        with turned(peer, kill={"after_commits": 2}):
+            run(tmp_path, peer, *words, f"model.api_base={address}", "hydra.sweep.dir=killed")
+        assert peer.counts()["events"]["kills"] >= 1
+        twice = len(seen) - 2 * once
+    assert results(tmp_path) == 2
+    # Half a second between commits, 0.15 s a call, and the time that a look takes.
+    assert 0 <= twice <= 8
+    whole, killed = (
+        json.loads(next((tmp_path / name).rglob("result.json")).read_text())["scores"]
+        for name in ("whole", "killed")
+    )
+    assert killed == whole
+
+
+def test_a_spawn_whose_reply_is_lost_runs_once(
+    tmp_path: Path, peer: Loopback, paying: tuple[str, ...]
+) -> None:
+    with openai(lambda _: (200, completion("other"))) as (address, seen):
+        words = (*paying, f"model.api_base={address}", "optimizer=none")
+        run(tmp_path, peer, *words, "hydra.sweep.dir=once")
+        once, before = len(seen), spawned(peer)
+        with turned(peer, faults={"FunctionMap": {"mode": "drop", "times": 1}}):
+            run(tmp_path, peer, *words, "hydra.sweep.dir=lost")
+        assert spawned(peer) == before + 2  # the client's own second try: Modal has two calls
+        assert len(seen) == 2 * once
+    assert results(tmp_path) == 2
+
+
+def test_outputs_that_have_expired_are_on_the_volume(tmp_path: Path, peer: Loopback) -> None:
+    before = spawned(peer)
+    run(tmp_path, peer, *TWO, "engine.detach=true")
+    peer.wait(lambda counts: sum(counts["finished"].values()) >= sum(counts["started"].values()) > 0
+              and not counts.get("pending"), timeout=60)  # fmt: skip
+    with turned(peer, expired=True):
+        home = optbench_modal("collect", "sweep", cwd=tmp_path, peer=peer)
+    assert home.returncode == 0, home.stderr
+    assert results(tmp_path) == 2
+    assert spawned(peer) == before + 2
+
+
+def test_no_room_for_more_calls_is_waited_for(tmp_path: Path, peer: Loopback) -> None:
+    with turned(peer, max_pending=1):
+        run(tmp_path, peer, *SWEEP, *MODAL, "optimizer=none", "seed=1,2,3")
+    assert results(tmp_path) == 3
+
+
+def test_slow_starts_and_an_absent_server_are_waited_for(tmp_path: Path, peer: Loopback) -> None:
+    run(tmp_path, peer, *TWO, "engine.detach=true")
+    with turned(peer, start_delay=2.0, down=3.0):
+        time.sleep(3.1)  # what asks first is a new client, which does not wait so long
+        home = optbench_modal("collect", "sweep", cwd=tmp_path, peer=peer)
+    assert home.returncode == 0, home.stderr
+    assert results(tmp_path) == 2
+
+
+def test_a_full_volume_is_said_and_nothing_is_lost(tmp_path: Path, peer: Loopback) -> None:
+    with turned(peer, volume_full=True):
+        done = command(*TWO, cwd=tmp_path, env=peer.env)
+    assert done.returncode == 1
+    assert "full" in done.stderr.lower() or "space" in done.stderr.lower(), done.stderr
+    assert results(tmp_path) == 0
+    again = command("retry_failed=sweep", cwd=tmp_path, env=peer.env)
+    assert again.returncode == 0, again.stderr
+    assert results(tmp_path) == 2
+
+
+def test_a_job_that_fails_says_why_and_its_files_come_home(tmp_path: Path, peer: Loopback) -> None:
+    done = command(*TWO, "dataset.slices.test.start=100000", cwd=tmp_path, env=peer.env)
+    assert done.returncode == 1
+    assert "dataset.slices.test" in done.stderr, done.stderr
+    logs = list((tmp_path / "sweep").rglob("job.log"))
+    assert len(logs) == 2
+    assert "dataset.slices.test" in logs[0].read_text()
+    shown = optbench_modal("logs", str(logs[0].parent), cwd=tmp_path, peer=peer)
+    assert shown.returncode == 0, shown.stderr
+    assert "dataset.slices.test" in shown.stdout
+
+
+def test_keys_come_from_a_secret(tmp_path: Path, peer: Loopback) -> None:
+    with openai(lambda _: (200, completion("other"))) as (address, seen):
+        words = (
+            *SWEEP, *MODAL, "model=litellm", "model.id=openai/peer", f"model.api_base={address}",
+            "model.api_key_env=PEER_API_KEY", "optimizer=none",
+        )  # fmt: skip
+        before = spawned(peer)
+        refused = command(*words, cwd=tmp_path, env=peer.env)
+        assert refused.returncode == 2
+        assert "optbench-modal secret opik-benchmarks --key PEER_API_KEY" in refused.stderr
+        assert spawned(peer) == before
+        none = optbench_modal("secret", "--key", "PEER_API_KEY", cwd=tmp_path, peer=peer)
+        assert none.returncode == 2
+        env = {"PEER_API_KEY": "sk-planted-0123456789"}
+        made = optbench_modal("secret", "--key", "PEER_API_KEY", cwd=tmp_path, peer=peer, env=env)
+        assert made.returncode == 0, made.stderr
+        assert "PEER_API_KEY" in made.stdout
+        assert "planted" not in made.stdout + made.stderr
+        twice = optbench_modal("secret", "--key", "PEER_API_KEY", cwd=tmp_path, peer=peer, env=env)
+        assert twice.returncode == 2
+        assert "--overwrite" in twice.stderr
+        run(tmp_path, peer, *words)
+        assert {one["authorization"] for one in seen} == {"Bearer sk-planted-0123456789"}
+    for file in (*tmp_path.rglob("*"), *peer.volume("optbench-results").rglob("*")):
+        assert not file.is_file() or b"sk-planted" not in file.read_bytes()
+
+
+def test_stale_code_is_refused_before_anything_is_spawned(tmp_path: Path, peer: Loopback) -> None:
+    own = tmp_path / "own"
+    (own / "mine").mkdir(parents=True)
+    (own / "mine" / "__init__.py").write_text("VERSION = 1\n")
+    path = {"PYTHONPATH": f"{own}:{os.environ.get('PYTHONPATH', '')}"}
+    words = (*TWO, "hydra.launcher.modal.app=stale", "hydra.launcher.modal.packages=[mine]")
+    env = {**peer.env, **path}
+    first = command(*words, cwd=tmp_path, env=env)
+    assert first.returncode == 2
+    assert "engine.deploy=true" in first.stderr
+    assert results(tmp_path) == 0
+    done = command(*words, "engine.deploy=true", cwd=tmp_path, env=env)
+    assert done.returncode == 0, done.stderr
+    (own / "mine" / "__init__.py").write_text("VERSION = 2\n")
+    before = spawned(peer)
+    stale = command(*words, "hydra.sweep.dir=other", cwd=tmp_path, env=env)
+    assert stale.returncode == 2
+    assert "is not the one that is here" in stale.stderr
+    assert spawned(peer) == before
+
+
+def test_what_is_missing_is_one_table(tmp_path: Path) -> None:
+    with loopback() as empty:
+        done = command(*TWO, cwd=tmp_path, env=empty.env)
+        assert done.returncode == 2
+        assert "modal: app" in done.stderr
+        assert "modal: volume" in done.stderr
+        assert done.stderr.count("optbench-modal deploy") == 2
+        tokens = {"MODAL_TOKEN_ID": "", "MODAL_TOKEN_SECRET": ""}
+        done = command(*TWO, cwd=tmp_path, env={**empty.env, **tokens})
+        assert done.returncode == 2
+        assert "modal: token" in done.stderr
+        assert "Traceback" not in done.stderr
+    assert results(tmp_path) == 0
+
+
+def test_a_limit_that_containers_cannot_keep_is_refused(tmp_path: Path, peer: Loopback) -> None:
+    done = command(*TWO, "budget.sweep_usd=1", cwd=tmp_path, env=peer.env)
+    assert done.returncode == 2
+    assert "budget.sweep_usd" in done.stderr
+    assert "budget.usd" in done.stderr
+
+
+def test_a_file_of_this_machine_goes_along(tmp_path: Path, peer: Loopback) -> None:
+    rows = [{"text": f"row {n}", "answer": str(n % 2)} for n in range(15)]
+    (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    own = tmp_path / "conf" / "dataset"
+    own.mkdir(parents=True)
+    (own / "own.yaml").write_text(
+        """defaults: [/schema/dataset@_here_]
+name: own
+source: {kind: file, path: rows.jsonl}
+slices:
+  train: {split: all, start: 0, count: 5}
+  validation: {split: all, start: 5, count: 5}
+  test: {split: all, start: 10, count: 5}
+prompt: [{role: user, content: "{text}"}]
+demonstration: "{answer}"
+max_tokens: 4
+metrics: [{name: exact_match, target: answer}]
+"""
+    )
+    run(tmp_path, peer, "--config-dir", "conf", *TWO, "dataset=own")
+    assert results(tmp_path) == 2
