@@ -67,6 +67,11 @@ class Container:
             self.process.kill()
 
 
+def libraries() -> dict[str, str]:
+    """Where a Python that is not the system's finds its shared library."""
+    return {k: v for k, v in os.environ.items() if k == "LD_LIBRARY_PATH"}
+
+
 def children(pid: int) -> list[int]:
     """The processes that a process started."""
     with contextlib.suppress(OSError):
@@ -129,7 +134,7 @@ class Starter:
             *(sys.executable, "-I", "-S", first, str(spec)),
             stdout=PIPE,
             stderr=PIPE,
-            env={"PATH": os.environ.get("PATH", os.defpath)},
+            env={"PATH": os.environ.get("PATH", os.defpath)} | libraries(),
             start_new_session=True,
         )
         container.process = process
@@ -181,7 +186,7 @@ class Starter:
             "PATH": f"{Path(sys.executable).parent}:/usr/local/bin:/usr/bin:/bin",
             "HOME": "/root",
             "LANG": "C.UTF-8",
-        }
+        } | libraries()
         self.images.env(definition.image_id, env)
         env |= self.secrets.env(list(definition.secret_ids))
         env |= self.knobs.container_env

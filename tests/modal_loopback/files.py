@@ -180,7 +180,7 @@ class Files:
         """A container has ended: its layers go."""
         for layer in layers:
             await self.volumes.release(layer.snapshot)
-        await asyncio.to_thread(shutil.rmtree, home, onerror=open_and_retry)
+        await asyncio.to_thread(remove_layers, home)
 
 
 def hidden() -> list[str]:
@@ -189,14 +189,11 @@ def hidden() -> list[str]:
     return [str(path.resolve()) for folder in folders for path in folder.glob("*.pth")]
 
 
-def open_and_retry(remove: Any, path: str, _: Any) -> None:
+def remove_layers(home: Path) -> None:
     """An overlay leaves a work folder that only root may list."""
-    try:
-        os.chmod(Path(path).parent, 0o700)
-        os.chmod(path, 0o700)
-        remove(path)
-    except FileNotFoundError:
-        return
+    for work in home.glob("*/work/work"):
+        work.chmod(0o700)
+    shutil.rmtree(home)
 
 
 async def within(pid: int, *command: str) -> str:

@@ -147,4 +147,11 @@ def loopback(
             process.kill()
             process.stdout.close()
             if keep is None:
-                shutil.rmtree(state, ignore_errors=True)
+                clean(state)
+
+
+def clean(state: Path) -> None:
+    """Remove what is left; a killed server could not open its overlays' work folders."""
+    for work in state.glob("containers/*/*/work/work"):
+        work.chmod(0o700)
+    shutil.rmtree(state, ignore_errors=True)
