@@ -68,4 +68,5 @@ def run_task(payload: str) -> str:
     own = worker.Claim(
         call, lambda key: bool(claims.put(key, call, skip_if_exists=True)), claims.get
     )
-    return worker.answer(payload, Path(MOUNT), volume.commit, own)
+    mounted = worker.Mounted(Path(MOUNT), volume.commit, volume.reload)
+    return worker.answer(payload, mounted, own)

@@ -173,14 +173,16 @@ class Calls:
             call = str(reply.call)
 
     async def _output(self, call: str) -> Any:
+        wait_s = 0.0  # first: that an output has expired is said when the time is over
+
         async def ask() -> Any:
-            wait_s = LONG_S if len(self._watched) <= AT_ONCE else SHORT_S
             return await FunctionCall.from_id(call).get.aio(timeout=wait_s)
 
         while True:
             async with self._turns:
                 with contextlib.suppress(TimeoutError):  # Modal's own is none of these
                     return await _patiently(ask)
+            wait_s = LONG_S if len(self._watched) <= AT_ONCE else SHORT_S
             await asyncio.sleep(0)
 
     async def _left(self, job: Watched) -> Reply | None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import base64
 import os
 import platform
+import shutil
 import signal
 import time
 import traceback
@@ -23,7 +24,7 @@ from typing import Any
 from hydra_plugins.optbench_launcher import _worker
 from hydra_plugins.optbench_launcher._jobs import Job, Outcome
 from hydra_plugins.optbench_launcher._processes import ProcessBackend
-from optbench.config.identity import identity_of
+from optbench.config.identity import file_sha256, identity_of
 from optbench.config.wire import from_wire
 from optbench.errors import ConfigError, OptbenchError
 from optbench.preflight import PreflightError
@@ -63,13 +64,27 @@ class Claim:
         return None if holder == self.call else holder
 
 
-def answer(text: str, volume: Path, commit: Callable[[], Any], claim: Claim) -> str:
+@dataclass(frozen=True)
+class Mounted:
+    """The volume, as a container has it.
+
+    Attributes:
+        path: Where it is.
+        commit: Makes what was written there last.
+        reload: Shows what others have committed since this container started.
+    """
+
+    path: Path
+    commit: Callable[[], Any]
+    reload: Callable[[], Any]
+
+
+def answer(text: str, volume: Mounted, claim: Claim) -> str:
     """Runs the job of a payload, or says why not.
 
     Args:
         text: The payload, as JSON.
-        volume: Where the volume is.
-        commit: Makes what was written there last.
+        volume: Keeps what jobs have learnt.
         claim: Whose job it is.
 
     Returns:
@@ -79,13 +94,13 @@ def answer(text: str, volume: Path, commit: Callable[[], Any], claim: Claim) -> 
     try:
         payload = Payload.loads(text)
         key, attempt = payload.key, payload.attempt
-        reply = _answered(payload, volume, commit, claim)
+        reply = _answered(payload, volume, claim)
     except BaseException as error:  # SystemExit would end the launch that reads it
         reply = Reply(key, attempt, "failed", error=_told(error), traceback=_traceback(error))
     return reply.dumps()
 
 
-def _answered(payload: Payload, volume: Path, commit: Callable[[], Any], claim: Claim) -> Reply:
+def _answered(payload: Payload, volume: Mounted, claim: Claim) -> Reply:
     deployed = os.environ.get(CODE_VARIABLE)
     if deployed != payload.code:
         raise StaleCodeError(
@@ -94,10 +109,12 @@ def _answered(payload: Payload, volume: Path, commit: Callable[[], Any], claim: 
             key="engine",
             mend="optbench-modal deploy, or engine.deploy=true",
         )
-    place = volume / RUNS / payload.run / payload.key
+    with suppress(RuntimeError):  # of files that are open there: then it is shown as it was
+        volume.reload()
+    place = volume.path / RUNS / payload.run / payload.key
     earlier = _earlier(place / DONE, payload)
     if earlier is not None:
-        commit()  # this very container may have written it, when a commit failed
+        volume.commit()  # this very container may have written it, when a commit failed
         return earlier
     other = claim.other(f"{payload.run}/{payload.key}/{payload.attempt}")
     if other is not None:
@@ -107,13 +124,13 @@ def _answered(payload: Payload, volume: Path, commit: Callable[[], Any], claim: 
         folder = Path(payload.app["directory"]) / payload.app["output"]
     else:
         copies.restore(place / OUTPUT, folder)
-    _link(payload.files, volume / FILES)
-    outcome = _ended(payload, folder, lambda: _save(folder, place, commit))
+    _bring(payload.files, volume.path / FILES)
+    outcome = _ended(payload, folder, lambda: _save(folder, place, volume.commit))
     reply = _reply(payload, outcome)
     (place / DONE).parent.mkdir(parents=True, exist_ok=True)
     copies.save(folder, place / OUTPUT)
     copies.write(place / DONE, reply.dumps())
-    commit()
+    volume.commit()
     return reply
 
 
@@ -127,14 +144,19 @@ def _earlier(done: Path, payload: Payload) -> Reply | None:
     return reply if ended and reply.state != "interrupted" else None
 
 
-def _link(files: dict[str, str], there: Path) -> None:
-    """Puts the launching machine's files where its configs say that they are."""
+def _bring(files: dict[str, str], there: Path) -> None:
+    """Puts the launching machine's files where its configs say that they are.
+
+    As copies, since the volume cannot be reloaded while a file of it is open.
+    """
     for path, digest in files.items():
         place = Path(path).expanduser()
-        if place.exists():
+        if place.exists() and file_sha256(place) == digest:
             continue
         place.parent.mkdir(parents=True, exist_ok=True)
-        place.symlink_to(there / digest)
+        aside = place.with_name(f"{place.name}.{digest[:8]}")
+        shutil.copyfile(there / digest, aside)
+        aside.replace(place)
 
 
 def _ended(payload: Payload, folder: Path, save: Callable[[], None]) -> Outcome:

@@ -32,23 +32,21 @@ def payload(*words: str, **changed: Any) -> Payload:
     return replace(Payload("run", task.identity, "d/job", 1, "code", task=sent), **changed)
 
 
-def answered(given: Payload | str, volume: Path, call: str = "fc-1", **claims: str) -> Reply:
-    committed: list[int] = []
+def answered(
+    given: Payload | str, volume: Path, call: str = "fc-1", claims: dict[str, str] | None = None
+) -> Reply:
+    """What a container says; a claim of another call stands in ``claims``."""
+    held = {} if claims is None else claims
 
     def take(key: str) -> bool:
-        return claims.setdefault(key, call) == call and len(claims) > 0 and _new(key)
-
-    taken: set[str] = set(claims)
-
-    def _new(key: str) -> bool:
-        if key in taken:
+        if key in held:
             return False
-        taken.add(key)
+        held[key] = call
         return True
 
     text = given if isinstance(given, str) else given.dumps()
-    claim = worker.Claim(call, take, claims.get)
-    return Reply.loads(worker.answer(text, volume, lambda: committed.append(1), claim))
+    mounted = worker.Mounted(volume, lambda: None, lambda: None)
+    return Reply.loads(worker.answer(text, mounted, worker.Claim(call, take, held.get)))
 
 
 def place(given: Payload, volume: Path) -> Path:
@@ -97,10 +95,10 @@ def test_a_payload_that_is_none_is_answered(text: str, tmp_path: Path) -> None:
 def test_a_claimed_job_is_left_to_its_call(tmp_path: Path) -> None:
     given = payload()
     claims = {f"run/{given.key}/1": "fc-0"}
-    reply = answered(given, tmp_path / "v", "fc-1", **claims)
+    reply = answered(given, tmp_path / "v", "fc-1", claims)
     assert (reply.state, reply.call) == ("duplicate", "fc-0")
     # The same call again: its container was taken away.
-    assert answered(given, tmp_path / "v", "fc-0", **claims).state == "success"
+    assert answered(given, tmp_path / "v", "fc-0", claims).state == "success"
 
 
 def test_a_failure_stays_until_another_attempt(tmp_path: Path) -> None:
@@ -139,7 +137,8 @@ def test_a_volume_that_is_full_is_said(tmp_path: Path) -> None:
         raise OSError(28, "No space left on device")
 
     claim = worker.Claim("fc", lambda key: True, lambda key: None)
-    reply = Reply.loads(worker.answer(payload().dumps(), tmp_path / "v", full, claim))
+    mounted = worker.Mounted(tmp_path / "v", full, lambda: None)
+    reply = Reply.loads(worker.answer(payload().dumps(), mounted, claim))
     assert reply.state == "failed"
     assert reply.error is not None
     assert "No space left" in reply.error["message"]

@@ -1,0 +1,45 @@
+"""Hydra's own suite for launchers, on the Modal engine over loopback.
+
+What it cannot have on a remote engine is said where it is left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from hydra.test_utils.launcher_common_tests import LauncherTestSuite
+from modal_loopback.peer import loopback
+
+from optbench_modal.deploy import deploy
+from optbench_modal.names import Names
+from optbench_modal.source import Source
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module", autouse=True)
+def modal_here() -> Iterator[None]:
+    """This very process is the client: the suite calls the launcher as Hydra does."""
+    with loopback() as peer, pytest.MonkeyPatch.context() as patch:
+        for name, value in peer.env.items():
+            if name.startswith("MODAL_"):
+                patch.setenv(name, value)
+        deploy(Names(), Source(), quiet=True)
+        yield
+
+
+@pytest.fixture(autouse=True)
+def hydras_own_version_base() -> None:
+    """The suite expects Hydra's default, which optbench's own tests change for the process."""
+    from hydra import __version__, version
+
+    if __version__ < "1.4":  # which has none other than its own
+        version.setbase("1.1")
+
+
+@pytest.mark.parametrize(
+    ("launcher_name", "overrides"), [("optbench", ["hydra.launcher.backend=modal"])]
+)
+class TestModalLauncher(LauncherTestSuite):
+    pass
