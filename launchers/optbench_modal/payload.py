@@ -2,20 +2,51 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import zlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from optbench.config.wire import from_wire, to_wire
 from optbench.errors import ConfigError
+
+if TYPE_CHECKING:
+    from optbench.task import Task
 
 SCHEMA_VERSION = 1
 MOST_BYTES = 16 * 2**20
-"""Of a payload: a config has some 10 kB, and what is larger has rows in it."""
+"""Of a payload; what is larger has rows in it."""
 
 
 class WireError(ValueError):
     """What came over the wire is not what it should be."""
+
+
+def pack(task: Task) -> str:
+    """A task on its way to a container: config, plain config and identity.
+
+    Packed, for Modal takes what is over 8 KiB by two requests more; a config has some 20 kB.
+    """
+    told = {"config": to_wire(task.config), "plain": task.plain, "identity": task.identity}
+    return base64.b85encode(zlib.compress(json.dumps(told).encode())).decode()
+
+
+def unpack(packed: str) -> Task:
+    """What :func:`pack` was given.
+
+    Raises:
+        WireError: When it is no packed task.
+        ConfigError: When it is one of another version of optbench.
+    """
+    from optbench.task import Task
+
+    try:
+        told = json.loads(zlib.decompress(base64.b85decode(packed)))
+        return Task(from_wire(told["config"]), told["plain"], told["identity"])
+    except (ValueError, KeyError, TypeError, zlib.error) as error:
+        raise WireError(f"no task ({error})") from error
 
 
 @dataclass(frozen=True)
@@ -28,7 +59,7 @@ class Payload:
         name: What a person knows the job by; its folder's name.
         attempt: From 1; a job that has ended is run again under the next number only.
         code: Fingerprint of the code that it expects.
-        task: Config, plain config and identity of an optbench task; None for another app's.
+        task: An optbench task, by :func:`pack`; None for another app's.
         app: Of another app's job: ``blob``, its function and config by cloudpickle, in base64; the
             ``directory`` it runs in, and the ``output`` folder to bring home.
         files: Where a container is to find files of this machine: path to sha256 of the content.
@@ -41,7 +72,7 @@ class Payload:
     name: str
     attempt: int
     code: str
-    task: dict[str, Any] | None = None
+    task: str | None = None
     app: dict[str, str] | None = None
     files: dict[str, str] = field(default_factory=dict)
     timeout_s: float | None = None

@@ -25,14 +25,12 @@ from hydra_plugins.optbench_launcher import _worker
 from hydra_plugins.optbench_launcher._jobs import Job, Outcome
 from hydra_plugins.optbench_launcher._processes import ProcessBackend
 from optbench.config.identity import file_sha256, identity_of
-from optbench.config.wire import from_wire
 from optbench.errors import ConfigError, OptbenchError
 from optbench.preflight import PreflightError
-from optbench.task import Task
 
 from . import copies
 from .names import CODE_VARIABLE, DONE, FILES, OUTPUT, RUNS
-from .payload import Payload, Reply, WireError
+from .payload import Payload, Reply, WireError, unpack
 
 HOME = Path("/tmp/optbench")
 """On the container's own disk: SQLite is not for a network's."""
@@ -193,9 +191,8 @@ def _work(payload: Payload, folder: Path) -> tuple[Any, ...]:
     if payload.app is not None:
         return _run_app, base64.b64decode(payload.app["blob"]), payload.app["directory"]
     assert payload.task is not None
-    config, plain = from_wire(payload.task["config"]), payload.task["plain"]
-    task = Task(config, plain, payload.task["identity"])
-    if identity_of(plain) != task.identity:
+    task = unpack(payload.task)
+    if not task.identity == identity_of(task.plain) == payload.key:
         raise ConfigError(
             "the task has another identity here than where it was composed",
             key="engine",

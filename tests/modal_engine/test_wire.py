@@ -61,7 +61,7 @@ def test_what_the_schema_has_not_is_not_sent() -> None:
 def test_a_payload_has_a_limit() -> None:
     assert Payload.loads(PLAIN.dumps()) == PLAIN
     with pytest.raises(ConfigError, match="16 that are sent") as caught:
-        Payload("r", "k", "n", 1, "c", task={"plain": "x" * MOST_BYTES}).dumps()
+        Payload("r", "k", "n", 1, "c", task="x" * MOST_BYTES).dumps()
     assert "dataset.source.path" in str(caught.value)
 
 

@@ -11,11 +11,10 @@ from typing import Any
 import pytest
 from support import composed
 
-from optbench.config.wire import to_wire
 from optbench.task import Task
 from optbench_modal import copies, worker
 from optbench_modal.names import CODE_VARIABLE, DONE, OUTPUT, RUNS
-from optbench_modal.payload import Payload, Reply
+from optbench_modal.payload import Payload, Reply, pack
 
 TINY = ("model=simulated", "optimizer=none", "test_mode=true", "cache=off")
 
@@ -28,8 +27,7 @@ def container(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def payload(*words: str, **changed: Any) -> Payload:
     task = Task.from_config(composed(*TINY, *words))
-    sent = {"config": to_wire(task.config), "plain": task.plain, "identity": task.identity}
-    return replace(Payload("run", task.identity, "d/job", 1, "code", task=sent), **changed)
+    return replace(Payload("run", task.identity, "d/job", 1, "code", task=pack(task)), **changed)
 
 
 def answered(
@@ -125,9 +123,7 @@ def test_what_takes_the_job_down_is_answered(tmp_path: Path) -> None:
 
 
 def test_another_task_than_was_composed_is_refused(tmp_path: Path) -> None:
-    given = payload()
-    assert given.task is not None
-    reply = answered(replace(given, task={**given.task, "identity": "0" * 64}), tmp_path / "v")
+    reply = answered(replace(payload(), key="0" * 64), tmp_path / "v")
     assert reply.error is not None
     assert "another identity" in reply.error["message"]
 

@@ -105,7 +105,9 @@ class Starter:
 
     async def run(self, container: Container) -> int:
         """From the first mount to the last line printed; the exit code."""
-        await asyncio.sleep(self.knobs.start_delay)
+        starts_at = time.monotonic() + self.knobs.start_delay
+        while time.monotonic() < starts_at and not container.doomed:
+            await asyncio.sleep(0.05)
         container.home.mkdir(parents=True)
         try:
             if container.doomed:

@@ -22,6 +22,11 @@ def is_on_this_machine(options: Mapping[str, Any]) -> bool:
     return bool(_chosen(options) == "processes")
 
 
+def is_sent(options: Mapping[str, Any]) -> bool:
+    """Whether jobs go to machines that see none of this one's files."""
+    return bool(_chosen(options) == "modal")
+
+
 def is_inprocess(options: Mapping[str, Any]) -> bool:
     """Whether jobs run in this very process, one after the other."""
     return _chosen(options) in (None, "inprocess")

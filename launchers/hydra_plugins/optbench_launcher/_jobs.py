@@ -81,6 +81,7 @@ class Job:
         models: The embedded models that it asks, each with its short name.
         keys: Environment variables that must hold a key where it runs.
         limits: Keys of limits that it keeps together with the other jobs.
+        packed: Its task, where it is sent to another machine.
         attempts: How often it was started in this launch.
     """
 
@@ -92,6 +93,7 @@ class Job:
     models: tuple[tuple[Opening, str], ...] = ()
     keys: tuple[str, ...] = ()
     limits: tuple[str, ...] = ()
+    packed: str | None = None
     attempts: int = 0
     outcome: Outcome | None = None
 

@@ -12,7 +12,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from optbench.config.wire import to_wire
 from optbench.errors import ConfigError, NoProposalsError
 from optbench.results.layout import JobFolder, SharedFolder
 
@@ -226,16 +225,15 @@ class ModalBackend:
         return call
 
     def _message(self, key: str, job: Job, attempt: int) -> payload.Payload:
-        function, *arguments = self._make(job)
         told: dict[str, Any] = {
             "run": self._ledger.run, "key": key, "name": job.name, "attempt": attempt,
             "code": self._cloud.code, "timeout_s": self._timeout_s,
             "commit_s": self._conf["commit_s"],
         }  # fmt: skip
-        if function is _worker.run_optbench:
-            task = arguments[0]
-            sent = {"config": to_wire(task.config), "plain": task.plain, "identity": task.identity}
-            return payload.Payload(**told, task=sent, files=self._uploads.put(task.plain))
+        if job.packed is not None:
+            files = self._uploads.put(payload.unpack(job.packed).plain)
+            return payload.Payload(**told, task=job.packed, files=files)
+        function, *arguments = self._make(job)
         if function is _worker.raise_:
             raise arguments[0]
         app = {

@@ -15,6 +15,7 @@ from optbench.errors import ConfigError
 from optbench.task import Task
 
 from ._compose import Composer
+from ._drive import is_sent
 from ._forks import on_all_cores
 from ._jobs import Job
 from ._servers import needed
@@ -46,6 +47,7 @@ class Preparation:
         self._is_optbench = _is_optbench(launcher.task_function, launcher.config)
         sweep_conf: Any = OmegaConf.to_container(launcher.config.hydra.sweep, resolve=False)
         self._our_subdir = sweep_conf["subdir"] == _OUR_SUBDIR
+        self._packs = is_sent(launcher.options)
         # A plan starts nothing, but it needs all the tasks at once.
         self._kept: dict[int, Task] | None = {} if launcher.config.get("plan") is True else None
 
@@ -80,7 +82,9 @@ class Preparation:
             name = folder_name(task.plain, task.identity)
         else:
             name = str(self._composed(words, number).hydra.sweep.subdir)
-        return job_of(task, self._sweep / name, number, name=name, words=tuple(words))
+        return job_of(
+            task, self._sweep / name, number, name=name, words=tuple(words), pack=self._packs
+        )
 
     def config(self, job: Job) -> DictConfig:
         """All of a job's config, Hydra's node included."""
@@ -100,9 +104,20 @@ class Preparation:
 
 
 def job_of(
-    task: Task, folder: Path, number: int = 0, *, name: str, words: tuple[str, ...] = ()
+    task: Task,
+    folder: Path,
+    number: int = 0,
+    *,
+    name: str,
+    words: tuple[str, ...] = (),
+    pack: bool = False,
 ) -> Job:
-    """The job that a task is."""
+    """The job that a task is; with ``pack`` one that is sent to another machine."""
+    packed = None
+    if pack:
+        from optbench_modal import payload
+
+        packed = payload.pack(task)
     models = models_of(task.config)
     keys = {getattr(one, "api_key_env", None) for one in models.values()}
     limits = [
@@ -121,6 +136,7 @@ def job_of(
         models=tuple(needed(task).items()),
         keys=tuple(sorted(filter(None, keys))),
         limits=tuple(limits),
+        packed=packed,
     )
 
 
