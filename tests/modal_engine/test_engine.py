@@ -4,23 +4,14 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from modal_engine.cloud import MODAL, SWEEP, TWELVE, optbench_modal, spawned, told
-from modal_loopback.peer import Loopback, loopback
+from modal_loopback.peer import Loopback
 from support import command, start
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture(scope="module")
-def peer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Loopback]:
-    with loopback() as running:
-        done = optbench_modal("deploy", cwd=tmp_path_factory.mktemp("deploy"), peer=running)
-        assert done.returncode == 0, done.stderr + done.stdout
-        yield running
 
 
 @pytest.fixture(scope="module")
@@ -97,6 +88,35 @@ def test_ctrl_c_leaves_the_jobs_at_work(tmp_path: Path, peer: Loopback) -> None:
     home = optbench_modal("collect", "sweep", cwd=tmp_path, peer=peer, timeout=120)
     assert home.returncode == 0, home.stderr
     assert len(told(tmp_path / "sweep")) == 1
+
+
+def test_a_task_that_stands_alone_runs_there_too(tmp_path: Path, peer: Loopback) -> None:
+    words = [word for word in (*SWEEP, *MODAL, "optimizer=none") if word not in ("-m", SWEEP[-1])]
+    done = command(*words, "hydra.run.dir=alone", cwd=tmp_path, env=peer.env)
+    assert done.returncode == 0, done.stderr
+    assert list(told(tmp_path / "alone")) == ["."]
+    left = command(
+        *words, "hydra.run.dir=left", "engine.detach=true", cwd=tmp_path, env=peer.env
+    )  # fmt: skip
+    assert left.returncode == 0, left.stderr
+    assert not (tmp_path / "left" / "result.json").exists()
+    logs = optbench_modal("status", "left", cwd=tmp_path, peer=peer)
+    assert logs.returncode == 0, logs.stderr
+    home = optbench_modal("collect", "left", cwd=tmp_path, peer=peer)
+    assert home.returncode == 0, home.stderr
+    assert told(tmp_path / "left") == told(tmp_path / "alone")
+
+
+def test_a_cancelled_sweep_is_taken_up_again(tmp_path: Path, peer: Loopback) -> None:
+    words = (*SWEEP, *MODAL, "optimizer=none", "seed=1,2", "model.latency_s=1")
+    assert command(*words, "engine.detach=true", cwd=tmp_path, env=peer.env).returncode == 0
+    ended = optbench_modal("cancel", "sweep", cwd=tmp_path, peer=peer)
+    assert ended.returncode == 0, ended.stderr
+    assert "2 jobs of sweep cancelled" in ended.stdout
+    assert "cancelled" in optbench_modal("status", "sweep", cwd=tmp_path, peer=peer).stdout
+    again = command("resume=sweep", "engine.detach=false", cwd=tmp_path, env=peer.env)
+    assert again.returncode == 0, again.stderr
+    assert len(told(tmp_path / "sweep")) == 2
 
 
 def _wait_for(what: object, timeout_s: float = 60) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,22 +14,15 @@ from typing import Any
 
 import pytest
 from modal_engine.cloud import MODAL, SWEEP, optbench_modal, spawned
-from modal_loopback.peer import Loopback, loopback
+from modal_loopback.peer import Loopback, loopback, unavailable
 from peers import completion, openai
 from support import command
 
 from optbench_modal.ledger import Ledger
+from optbench_modal.source import Source
 
 pytestmark = pytest.mark.slow
 TWO = (*SWEEP, *MODAL, "optimizer=none", "seed=1,2")
-
-
-@pytest.fixture(scope="module")
-def peer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Loopback]:
-    with loopback() as running:
-        done = optbench_modal("deploy", cwd=tmp_path_factory.mktemp("deploy"), peer=running)
-        assert done.returncode == 0, done.stderr + done.stdout
-        yield running
 
 
 @pytest.fixture(scope="module")
@@ -209,6 +204,7 @@ def test_stale_code_is_refused_before_anything_is_spawned(tmp_path: Path, peer: 
     assert spawned(peer) == before
 
 
+@pytest.mark.skipif(bool(unavailable()), reason="no containers here")
 def test_what_is_missing_is_one_table(tmp_path: Path) -> None:
     with loopback() as empty:
         done = command(*TWO, cwd=tmp_path, env=empty.env)
@@ -222,6 +218,31 @@ def test_what_is_missing_is_one_table(tmp_path: Path) -> None:
         assert "modal: token" in done.stderr
         assert "Traceback" not in done.stderr
     assert results(tmp_path) == 0
+
+
+def test_nothing_is_believed_of_an_app_that_is_not_ours(tmp_path: Path, peer: Loopback) -> None:
+    source = Source()
+    record = tmp_path / "rogue.json"
+    record.write_text(json.dumps({"code": source.fingerprint(), "python": source.python}))
+    for words in (
+        ("deploy", str(Path(__file__).parent / "rogue.py")),
+        ("volume", "put", "optbench-results", str(record), "/deployments/rogue.json"),
+    ):
+        done = subprocess.run(
+            [sys.executable, "-m", "modal", *words],
+            env={**os.environ, **peer.env}, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr + done.stdout
+    run = command(
+        *SWEEP, *MODAL, "optimizer=none", "seed=1,2,3", "hydra.launcher.modal.app=rogue",
+        cwd=tmp_path, env=peer.env,
+    )  # fmt: skip
+    assert run.returncode == 1
+    assert "3 of 3 jobs failed" in run.stderr, run.stderr
+    for said in ("no JSON", "for another job", "left no result"):
+        assert said in run.stdout + run.stderr
+    assert results(tmp_path) == 0
+    assert not list(tmp_path.rglob("passwd"))  # a link is no file of a job's
 
 
 def test_a_limit_that_containers_cannot_keep_is_refused(tmp_path: Path, peer: Loopback) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 from hydra.test_utils.launcher_common_tests import LauncherTestSuite
-from modal_loopback.peer import loopback
+from modal_loopback.peer import loopback, unavailable
 
 from optbench_modal.deploy import deploy
 from optbench_modal.names import Names
@@ -21,6 +21,8 @@ pytestmark = pytest.mark.slow
 @pytest.fixture(scope="module", autouse=True)
 def modal_here() -> Iterator[None]:
     """This very process is the client: the suite calls the launcher as Hydra does."""
+    if why := unavailable():
+        pytest.skip(f"no containers here: {why}")
     with loopback() as peer, pytest.MonkeyPatch.context() as patch:
         for name, value in peer.env.items():
             if name.startswith("MODAL_"):
