@@ -31,11 +31,15 @@ _ASSURING = re.compile(
 _END = re.compile(r"(?<!\.\w)[.!?;](?=\W|$)")
 _RESET = re.compile(
     r"\b(?:but|therefore|thus|hence|consequently|means|so (?:the|it|this|that|i|we|my))\b"
-    r"|,\s*so\b",
+    r"|,\s*(?:so|instead|rather(?! than))\b"
+    # 'It is not A, it is B.'
+    r"|,\s*(?:it|this|that|they|the(?: \w+){1,2})\s*(?:['’]?s|is|was|are|must be)\b",
     re.IGNORECASE,
 )
 _SUBORDINATE = re.compile(
-    r"\W*(?:since|because|as|if|although|though|while|when|given)\b", re.IGNORECASE
+    r"\W*(?:since|because|as|if|although|though|while|when|given|without|unlike|rather than"
+    r"|instead of)\b",
+    re.IGNORECASE,
 )
 
 
