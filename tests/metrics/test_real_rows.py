@@ -88,3 +88,26 @@ def test_truthful_qas_lists() -> None:
         replies += [", ".join(f"{letter}: true" for letter, _ in true), replies[0].lower()]
         for reply in replies:
             assert metric.score(reply, row).value == 1, reply
+
+
+def test_gsm8ks_numbers_in_every_form() -> None:
+    metric = build([MetricConf(name="numeric", target="answer")])["numeric"]
+    for file in ("gsm8k/train", "gsm8k/test"):
+        for row in rows(file):
+            steps, _, number = row["answer"].partition("#### ")
+            replies = [
+                number,
+                f"{steps}The answer is {number}.",
+                f"Answer: **{number}**\n\nSee 3 more",
+            ]
+            replies += [f"{steps}\\boxed{{{number}}}", f"#### Step 1\n{steps}#### Answer\n{number}"]
+            replies += [
+                f"So it is ${number}.",
+                f"The answer is {number}. Check: 1+2.",
+                steps + number,
+            ]
+            replies += [f"{steps}**Answer:** {number} in all", f"{steps}#### {number}\n2 steps"]
+            for reply in replies:
+                assert metric.score(reply, row).value == 1, reply
+            for reply in (f"-{number}", f"Answer: 1{number}", f"{number}1", f"-${number}"):
+                assert metric.score(reply, row).value == 0 or number == "0", reply
