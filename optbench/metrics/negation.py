@@ -20,7 +20,8 @@ NEGATOR = re.compile(
     # 'No, it is B' answers another question; 'no B' denies.
     r"\bno\b(?!\s*[,.;:!?—])"
     r"|\b(?:not|never|none|neither|nor|nothing|nobody|nowhere|without|hardly|barely|scarcely|non|un"
-    r"|unlikely|lacks?|lacking|doubt(?:s|ful)?|fail(?:s|ed)? to|far from|rather than|instead of"
+    r"|unlikely|unclear|uncertain|insufficient|lack(?:s|ing)?|doubt(?:s|ful)?"
+    r"|fail(?:s|ed)? to|far from|rather than|instead of"
     r"|anything but|(?:false|untrue|wrong|incorrect|impossible) (?:that|to))\b",
     re.IGNORECASE,
 )

@@ -62,6 +62,8 @@ SETS = {
         ("hover", "The claim is far from supported.", None),
         ("hover", "It is neither proven nor supported", None),
         ("hover", "un-supported", None),
+        ("hover", "It is unclear whether it is supported", None),
+        ("hover", "There's insufficient evidence that it is supported", None),
         ("hover", "I doubt that it is supported", None),
         ("hover", "I do not think the answer is supported", None),
         ("hover", "The answer is not really supported", None),
