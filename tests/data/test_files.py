@@ -49,16 +49,17 @@ def nine(path: Path) -> Path:
         ("latin1.jsonl", '{"q": "caf\xe9"}\n'.encode("latin1"), "line 1 is not UTF-8 (byte 0xe9)"),
         ("utf16.jsonl", '{"q": "a"}\n'.encode("utf-16"), "line 1 is not UTF-8 (byte 0xff)"),
         ("latin1.json", '[{"q": "caf\xe9"}]'.encode("latin1"), "is not UTF-8 (byte 0xe9)"),
-        ("latin1.csv", b"q,a\ncaf\xe9,1\n", "column 'q' is not UTF-8"),
+        ("latin1.csv", b"q,a\ncaf\xe9,1\n", "line 2 is not UTF-8 (byte 0xe9)"),
         ("empty.jsonl", b"", "is empty"),
         ("empty.csv", b"", "is empty"),
         ("empty.parquet", b"", "is empty"),
         ("blank.jsonl", b"\n \n", "the split has 0"),
         ("text.parquet", b"not parquet at all", "cannot read"),
-        ("ragged.csv", b"q,a\n1,2\n3\n", "cannot read"),
+        ("ragged.csv", b"q,a\n1,2\n3\n", "the row in line 3 has 1 cells, and the header 2"),
         ("array.json", b'{"q": 1}', "holds no array of rows"),
         ("words.json", b'["a", "b", "c", "d"]', "element 0 is not a JSON object"),
         ("deep.jsonl", b"[" * 100_000 + b"\n", "nested too deeply"),
+        ("deep.json", b"[" * 100_000 + b"]" * 100_000, "nested too deeply"),
     ],
     ids=lambda value: value if isinstance(value, str) and "." in value else "",
 )
@@ -93,7 +94,7 @@ def test_json_array_and_byte_order_mark(tmp_path: Path) -> None:
 def test_csv_with_line_ends_within_values(tmp_path: Path) -> None:
     file = tmp_path / "rows.csv"
     file.write_text("q,a\n" + "".join(f'"line\nof {i}",{i}\n' for i in range(9)))
-    assert load(conf(file)).test.items[2].row == {"q": "line\nof 8", "a": 8}
+    assert load(conf(file)).test.items[2].row == {"q": "line\nof 8", "a": "8"}
 
 
 @pytest.mark.parametrize("ending", ["jsonl", "csv", "parquet", "json"])
