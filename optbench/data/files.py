@@ -217,6 +217,10 @@ def _parquet(path: Path) -> Iterator[_Chunk]:
     from pyarrow import parquet
 
     with parquet.ParquetFile(path) as file:
+        names = file.schema_arrow.names
+        for at, name in enumerate(names):
+            if name in names[:at]:  # of the two a row would have the last
+                raise ValueError(f"it has column '{name}' twice")
         for batch in file.iter_batches(batch_size=_BATCH_ROWS):
             yield _Table(batch)
 

@@ -109,7 +109,8 @@ def test_a_text_longer_than_the_library_takes_by_itself(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("tail", "said"), [(b"", "zero byte"), (b'"open\n' + b"1,2\n" * 6_000_000, "is not closed")]
+    ("tail", "said"),
+    [(b"", "zero byte"), (b'"open\n' + (b"1," + b"2" * 97 + b"\n") * 200_000, "is not closed")],
 )
 def test_a_large_file_is_read_piece_by_piece(tmp_path: Path, tail: bytes, said: str) -> None:
     """Sparse, or all in one quote: told soon, and without the whole file in memory."""
@@ -117,10 +118,10 @@ def test_a_large_file_is_read_piece_by_piece(tmp_path: Path, tail: bytes, said: 
     with file.open("ab") as big:
         big.write(tail)
         big.truncate(2 * GB)
-    before, began = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.perf_counter()
+    before, began = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.process_time()
     assert [len(part) for part in load(conf(file))] == [3, 3, 3]
     with pytest.raises(DataError, match=said):
         read(file)
-    assert time.perf_counter() - began < 10
+    assert time.process_time() - began < 10
     used_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
     assert used_kb < 20 * csv_file.MAX_CELL_CHARACTERS / 1024

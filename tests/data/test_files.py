@@ -76,6 +76,16 @@ def test_bad_files_are_one_clear_line(tmp_path: Path, name: str, content: bytes,
         assert "iconv" in caught.value.mend
 
 
+def test_a_column_that_stands_twice_in_parquet(tmp_path: Path) -> None:
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    file = tmp_path / "rows.parquet"
+    parquet.write_table(pa.table([["1"] * 9, ["2"] * 9], names=["a", "a"]), file)
+    with pytest.raises(DataError, match="column 'a' twice"):
+        load(conf(file))
+
+
 def test_a_folder_in_the_place_of_a_file(tmp_path: Path) -> None:
     folder = tmp_path / "rows.jsonl"
     folder.mkdir()
