@@ -15,6 +15,7 @@ ONLY = "prompt"
 """What the one prompt of a program is called that has no other."""
 
 _PLACEHOLDER = re.compile(r"\{([^{}\n]+)\}")
+_NAME = re.compile(r"[^\W\d][\w .-]*")
 
 
 @dataclass(frozen=True)
@@ -22,7 +23,9 @@ class Prompt:
     """A chat prompt; the candidate of a program that has but one.
 
     Attributes:
-        messages: Chat messages; ``{column}`` stands for a value of the item.
+        messages: Chat messages; ``{column}`` stands for a value of the item. Braces around anything
+            else are text, such as JSON's. There is no escape: ``{{column}}`` is the value in braces, as
+            opik-optimizer fills its own prompts.
         params: Sampling parameters that are part of the candidate (``temperature`` ...); they take
             precedence over the model's own.
     """
@@ -41,7 +44,7 @@ class Prompt:
         return {ONLY: self}
 
     def placeholders(self) -> set[str]:
-        """The names in braces, over all messages."""
+        """What stands in braces, over all messages: columns, and what only looks like one."""
         return {
             name for message in self.messages for name in _PLACEHOLDER.findall(message["content"])
         }
@@ -87,7 +90,7 @@ class PromptSet:
         return _fingerprint(self.to_json())
 
     def placeholders(self) -> set[str]:
-        """The names in braces, over all prompts."""
+        """See :meth:`Prompt.placeholders`; over all prompts."""
         return set().union(*(part.placeholders() for part in self.parts.values()))
 
     def to_json(self) -> dict[str, Any]:
@@ -108,9 +111,18 @@ def fill(template: str, row: Mapping[str, Any]) -> str:
     return _PLACEHOLDER.sub(lambda match: str(row.get(match[1], match[0])), template)
 
 
-def escape_free(text: str) -> bool:
-    """Whether a literal text holds nothing that rendering would take for a placeholder."""
-    return not _PLACEHOLDER.search(text)
+def could_be_column(name: str) -> bool:
+    """Whether what stands in braces is meant as a column, should there be none of this name.
+
+    Letters, digits, underscores, dashes, dots and spaces, a letter or underscore first: JSON, sets and
+    numbers in braces are text, and so is a word behind a space, ``{ word }``.
+    """
+    return _NAME.fullmatch(name) is not None
+
+
+def stays(text: str, columns: Iterable[str]) -> bool:
+    """Whether rendering would leave a literal text as it is, whatever stands in its braces."""
+    return set(columns).isdisjoint(_PLACEHOLDER.findall(text))
 
 
 def _fingerprint(plain: Mapping[str, Any]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, cast
 
 from optbench import imports
@@ -44,6 +44,17 @@ def inputs(agent: Agent) -> dict[str, tuple[str, ...]] | None:
 def columns(agent: Agent) -> tuple[str, ...]:
     """The item's columns that the agent reads itself."""
     return tuple(getattr(agent, "columns", ()))
+
+
+def check(agent: Agent, row: Mapping[str, Any]) -> None:
+    """Whether the agent can run on an item, where it can tell.
+
+    Raises:
+        ValueError, OptbenchError: When it cannot.
+    """
+    checks = getattr(agent, "check", None)
+    if checks is not None:
+        checks(row)
 
 
 def missing_prompts(agent: Agent, conf: AgentConf) -> Iterator[ConfigError]:

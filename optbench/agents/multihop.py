@@ -40,6 +40,14 @@ class _Searching:
         self._retriever: Retriever = Index(index) if index else OwnParagraphs(str(passages))
         self.columns = () if index else (str(passages),)
 
+    def check(self, row: Mapping[str, Any]) -> None:
+        """See ``Agent``.
+
+        Raises:
+            DataError: When the item holds nothing to search in.
+        """
+        self._retriever.check(row)
+
     def _search(self, query: str, row: Mapping[str, Any]) -> str:
         return joined(self._retriever.search(query, row, self._k))
 

@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from optbench.agents.protocol import Agent
+from optbench.complaints import close_names
 from optbench.data.items import Item
+from optbench.errors import Fatal, OptbenchError
 from optbench.models.gateway import Gateway
 from optbench.models.types import ChatReply, ChatRequest
 from optbench.prompts import Candidate, Prompt
@@ -48,9 +50,27 @@ class Program:
 
         Raises:
             ModelCallError: When the model gave no reply.
+            OptbenchError: When the agent raised, naming the item.
+            Fatal: When the agent asks with a prompt that it does not have.
         """
         run = _Run(self._gateway, candidate.parts, self._shown, item.row)
-        text = self._agent.run(run.step, item.row)
+        agent = type(self._agent).__name__
+        try:
+            text = self._agent.run(run.step, item.row)
+        except OptbenchError:  # it says itself what is wrong
+            raise
+        except Exception as error:
+            raise OptbenchError(
+                f"agent {agent} raised {type(error).__name__} on item '{item.id}': {error}",
+                key="agent.target",
+                mend="mend the agent, or the row it cannot run on",
+            ) from error
+        if not isinstance(text, str):
+            raise _fatal(
+                self._gateway,
+                f"agent {agent} gave {type(text).__name__} back, no text",
+                "let run() return the output that the metrics score",
+            )
         return Output(_together(text, run.replies), tuple(run.steps))
 
 
@@ -66,7 +86,14 @@ class _Run:
     steps: list[tuple[str, str]] = field(default_factory=list)
 
     def step(self, name: str, /, **inputs: str) -> str:
-        prompt = self.parts[name]
+        prompt = self.parts.get(name)
+        if prompt is None:
+            raise _fatal(
+                self.gateway,
+                f"the agent asks with prompt '{name}', and there is none of this name."
+                f"{close_names(name, self.parts)}",
+                "let run() call step() with a name of agent.prompts",
+            )
         request = ChatRequest(
             messages=prompt.render({**self.row, **inputs}, self.shown[name]),
             temperature=prompt.params.get("temperature"),
@@ -77,6 +104,12 @@ class _Run:
         self.replies.append(reply)
         self.steps.append((name, reply.text))
         return reply.text
+
+
+def _fatal(gateway: Gateway, what: str, mend: str) -> Fatal:
+    """A fault of the agent's code, which no other candidate would make good: the task ends."""
+    gateway.fatal = OptbenchError(what, key="agent.target", mend=mend)
+    return Fatal(gateway.fatal)
 
 
 def _together(text: str, replies: list[ChatReply]) -> ChatReply:

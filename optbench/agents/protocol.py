@@ -39,8 +39,10 @@ class Agent(Protocol):
     """A program under test; called from several threads at once.
 
     A class may also have ``inputs``: for each of its prompts the names that ``run`` gives it besides
-    the item's columns, so that preflight can tell a misspelled placeholder. And ``columns``: those of
-    the item's columns that ``run`` reads itself.
+    the item's columns, so that preflight can tell a misspelled placeholder. ``columns``: those of the
+    item's columns that ``run`` reads itself. And a method ``check(row)``, which raises ``ValueError``
+    or an error of optbench for an item that ``run`` could not work with: preflight asks it of every
+    item, before anything is paid.
     """
 
     def run(self, step: Step, row: Mapping[str, Any]) -> str:

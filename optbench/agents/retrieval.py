@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
+from optbench.agents.corpus import Corpus
 from optbench.errors import ConfigError, DataError
 
 NOTHING_FOUND = "(nothing found)"
@@ -17,6 +18,14 @@ class Retriever(Protocol):
 
     def search(self, query: str, row: Mapping[str, Any], k: int) -> list[str]:
         """The ``k`` best paragraphs, the best first; fewer where fewer have a word of the query."""
+        ...
+
+    def check(self, row: Mapping[str, Any]) -> None:
+        """Whether an item can be searched for.
+
+        Raises:
+            DataError: When it cannot.
+        """
         ...
 
 
@@ -39,15 +48,19 @@ class OwnParagraphs:
         found = paragraphs(row[self.column], self.column)
         return [found[index] for index in _best(found, query, k)]
 
+    def check(self, row: Mapping[str, Any]) -> None:
+        """See the class of its kind."""
+        paragraphs(row[self.column], self.column)
+
 
 class Index:
     """An index that ``bm25s`` has saved with its corpus: Wikipedia's abstracts, for instance.
 
     Args:
-        folder: What ``bm25s.BM25.save(folder, corpus=texts)`` has written.
+        folder: What ``bm25s.BM25.save(folder, corpus=texts)`` has written; nothing is written there.
 
     Raises:
-        ConfigError: When there is no such index, or it has no corpus.
+        ConfigError: When there is no such index, or its corpus is missing or another one's.
     """
 
     def __init__(self, folder: str) -> None:
@@ -59,26 +72,33 @@ class Index:
             raise ConfigError(f"no index '{path}'", key="agent.params.index", mend=mend)
         try:
             # Mapped rather than read: an index of Wikipedia is larger than many machines' memory.
-            self._index = bm25s.BM25.load(str(path), load_corpus=True, mmap=True)
+            self._index = bm25s.BM25.load(str(path), mmap=True)
+            self._corpus = Corpus(path / "corpus.jsonl")
+            indexed = int(self._index.scores["num_docs"])
         except Exception as error:
             raise ConfigError(
                 f"cannot read the index '{path}': {error}", key="agent.params.index", mend=mend
             ) from error
-        if self._index.corpus is None or len(self._index.corpus) == 0:
+        if len(self._corpus) != indexed:
             raise ConfigError(
-                f"the index '{path}' has no corpus", key="agent.params.index", mend=mend
+                f"the index '{path}' is of {indexed} texts, and its corpus has {len(self._corpus)}",
+                key="agent.params.index",
+                mend=mend,
             )
 
     def search(self, query: str, row: Mapping[str, Any], k: int) -> list[str]:  # noqa: ARG002
         """See the class of its kind."""
         found, scores = self._index.retrieve(
-            _words([query]), k=min(k, len(self._index.corpus)), show_progress=False
+            _words([query]), k=min(k, len(self._corpus)), show_progress=False
         )
         return [
-            _text(document)
-            for document, score in zip(found[0], scores[0], strict=True)
+            self._corpus[int(number)]
+            for number, score in zip(found[0], scores[0], strict=True)
             if score > 0
         ]
+
+    def check(self, row: Mapping[str, Any]) -> None:
+        """Every item can be: what is searched is not its own."""
 
 
 def paragraphs(value: Any, column: str) -> list[str]:
@@ -88,17 +108,24 @@ def paragraphs(value: Any, column: str) -> list[str]:
         DataError: When the value is of neither form.
     """
     if isinstance(value, Mapping) and {"title", "sentences"} <= value.keys():
-        return [
-            f"{title}: {''.join(sentences)}"
-            for title, sentences in zip(value["title"], value["sentences"], strict=True)
-        ]
-    if isinstance(value, Sequence) and not isinstance(value, str):
+        titles, texts = value["title"], value["sentences"]
+        if _lists(titles, texts) and len(titles) == len(texts) and all(map(_of_texts, texts)):
+            return [f"{title}: {''.join(said)}" for title, said in zip(titles, texts, strict=True)]
+    elif _lists(value):
         return [str(text) for text in value]
     raise DataError(
         f"column '{column}' holds no paragraphs",
         key="agent.params.passages",
         mend="name a column of texts, or of {title: [...], sentences: [[...], ...]}",
     )
+
+
+def _lists(*values: Any) -> bool:
+    return all(isinstance(one, Sequence) and not isinstance(one, str | bytes) for one in values)
+
+
+def _of_texts(value: Any) -> bool:
+    return isinstance(value, str) or (_lists(value) and all(isinstance(one, str) for one in value))
 
 
 def joined(found: Sequence[str]) -> str:
@@ -124,7 +151,3 @@ def _words(texts: Sequence[str], *, ids: bool = True) -> Any:
     import bm25s
 
     return bm25s.tokenize(list(texts), stopwords="en", return_ids=ids, show_progress=False)
-
-
-def _text(document: Any) -> str:
-    return str(document["text"]) if isinstance(document, Mapping) else str(document)

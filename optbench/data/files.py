@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
+from optbench.data import csv_file
 from optbench.data.source import Row
 from optbench.errors import DataError, first_line
 
@@ -16,8 +17,6 @@ MAX_LINE_BYTES = 64 * 2**20
 """A longer line is no row: most likely the whole file is one line."""
 MAX_ARRAY_BYTES = 256 * 2**20
 """A JSON array cannot be read piece by piece."""
-CSV_BLOCK_BYTES = 64 * 2**20
-"""Read at once; the columns' types are those of the first block."""
 _BATCH_ROWS = 1024
 
 
@@ -124,6 +123,24 @@ class _Objects:
         return found
 
 
+class _Cells:
+    """A row of a CSV file."""
+
+    def __init__(self, row: Row) -> None:
+        self._row = row
+
+    def __len__(self) -> int:
+        return 1
+
+    def row(self, index: int) -> Row:  # noqa: ARG002  there is one
+        return self._row
+
+    def values(self, column: str) -> list[Any]:
+        if column not in self._row:
+            raise _no_split_column(column, self._row)
+        return [self._row[column]]
+
+
 class _Table:
     """A batch of columns."""
 
@@ -185,29 +202,25 @@ def _json(path: Path) -> Iterator[_Chunk]:
         rows = json.loads(path.read_bytes().decode("utf-8-sig"))
     except UnicodeDecodeError as error:
         raise _not_utf8(f"byte {error.start}", error) from error
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
     if not isinstance(rows, list):
         raise ValueError("it holds no array of rows")  # noqa: TRY004 one type for bad files
     yield _Objects(rows)
 
 
 def _csv(path: Path) -> Iterator[_Chunk]:
-    from pyarrow import csv, types
-
-    reader = csv.open_csv(
-        path,
-        read_options=csv.ReadOptions(block_size=min(CSV_BLOCK_BYTES, path.stat().st_size + 1)),
-        parse_options=csv.ParseOptions(newlines_in_values=True),
-    )
-    for field in reader.schema:
-        if types.is_binary(field.type):  # so it calls a column that is no text
-            raise ValueError(f"column '{field.name}' is not UTF-8")
-    return (_Table(batch) for batch in reader)
+    return map(_Cells, csv_file.rows(path))
 
 
 def _parquet(path: Path) -> Iterator[_Chunk]:
     from pyarrow import parquet
 
     with parquet.ParquetFile(path) as file:
+        names = file.schema_arrow.names
+        for at, name in enumerate(names):
+            if name in names[:at]:  # of the two a row would have the last
+                raise ValueError(f"it has column '{name}' twice")
         for batch in file.iter_batches(batch_size=_BATCH_ROWS):
             yield _Table(batch)
 

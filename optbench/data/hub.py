@@ -13,7 +13,8 @@ import os
 import re
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,7 @@ FAILED_FOR_S = 30.0
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _ID = "dataset.source.id"
 _OFFLINE = "HF_HUB_OFFLINE=1 takes what an earlier run downloaded"
+_ONCE_ONLINE = "unset HF_HUB_OFFLINE once, so that it can be downloaded"
 
 
 class HubRows:
@@ -103,9 +105,10 @@ class HubRows:
         if source.path:
             files = {self._split: source.path.replace("{split}", self._split)}
         try:
-            dataset = datasets.load_dataset(
-                source.id, source.config, data_files=files, split=self._split, revision=revision
-            )
+            with _unlogged():
+                dataset = datasets.load_dataset(
+                    source.id, source.config, data_files=files, split=self._split, revision=revision
+                )
         except Exception as error:  # a dozen types, from the network down to the disk
             raise self._explained(error) from error
         if revision and _COMMIT.fullmatch(revision):
@@ -124,11 +127,17 @@ class HubRows:
             raise DataError(
                 f"{self._source.id} is cached at {', '.join(sorted(found))} only, not at {commit}",
                 key="dataset.source.revision",
-                mend="unset HF_HUB_OFFLINE once, so that it can be downloaded",
+                mend=_ONCE_ONLINE,
             )
 
     def _explained(self, error: Exception) -> DataError:
-        source, said = self._source, _first_line(error)
+        from huggingface_hub import is_offline_mode
+
+        source, error = self._source, _cause(error)
+        said = _first_line(error)
+        names = _names(error)
+        if names is not None:
+            return self._other_columns(*names)
         if "gated" in said:
             return _gated(str(source.id))
         if "BuilderConfig" in said or "Config name" in said:
@@ -153,8 +162,57 @@ class HubRows:
             f"cannot load {source.id} ({source.config or 'default'}, {self._split}): "
             f"{type(error).__name__}: {said}",
             key=_ID,
-            mend="check the network, or the names of repository, config and split; " + _OFFLINE,
+            mend=f"{_ONCE_ONLINE}; or check the names of repository, config and split"
+            if is_offline_mode()
+            else f"check the network, or the names of repository, config and split; {_OFFLINE}",
         )
+
+    def _other_columns(self, found: set[str], expected: set[str]) -> DataError:
+        source = self._source
+        here = [f"lacks {_listed(expected - found)}"] if expected - found else []
+        more = [f"has {_listed(found - expected)} besides"] if found - expected else []
+        return DataError(
+            f"the files of {source.id} ({source.config or 'default'}) differ in their columns: one "
+            f"of them {' and '.join([*here, *more])}; there are {', '.join(sorted(found))}",
+            key=_ID,
+            mend="name the files of each split (dataset.source.path=folder/{split}.parquet, "
+            "dataset.source.config=null), and what one calls otherwise in "
+            "dataset.source.splits.<split>.rename",
+        )
+
+
+def _cause(error: Exception) -> Exception:
+    """What ended the generating of a dataset, which says no more than that it was ended."""
+    while type(error).__name__.startswith("DatasetGeneration"):
+        inner = error.__cause__ or error.__context__
+        if not isinstance(inner, Exception):
+            break
+        error = inner
+    return error
+
+
+def _names(error: Exception) -> tuple[set[str], set[str]] | None:
+    """Of a file whose columns are not those of the files before it, the columns of both."""
+    found = getattr(error, "table_column_names", None)
+    expected = getattr(error, "requested_column_names", None)
+    return None if found is None or expected is None else (set(found), set(expected))
+
+
+def _listed(names: set[str]) -> str:
+    return ", ".join(f"'{name}'" for name in sorted(names))
+
+
+@contextmanager
+def _unlogged() -> Iterator[None]:
+    """Errors come as exceptions, which are explained; the library logs them as well."""
+    from datasets.utils import logging
+
+    before = logging.get_verbosity()
+    logging.set_verbosity(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logging.set_verbosity(before)
 
 
 _answers: dict[tuple[str, str | None], str] = {}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from optbench.complaints import close_names
@@ -27,8 +27,7 @@ def load(dataset: DatasetConf, *, test_mode: bool = False) -> Data:
 
     Raises:
         DataError: When the source cannot be read, a slice has fewer rows than its config asks for, a
-            row cannot be renamed or transformed, two items of a slice have one id, or the rows are not
-            those that a fingerprint was recorded of.
+            row cannot be renamed or transformed, or two items of a slice have one id.
     """
     named: dict[SliceName, SliceConf] = {name: getattr(dataset.slices, name) for name in SLICES}
     for name, conf in named.items():
@@ -40,8 +39,6 @@ def load(dataset: DatasetConf, *, test_mode: bool = False) -> Data:
             of_this = {part: other for part, other in named.items() if other.split == conf.split}
             read[conf.split] = _Split(dataset, conf.split, of_this)
         cut[name] = _slice(name, conf, read[conf.split], test_mode)
-    if not test_mode:
-        _check_fingerprints(dataset, named, cut)
     return Data(cut["train"], cut["validation"], cut["test"])
 
 
@@ -187,30 +184,36 @@ def _item_id(row: Row, column: str | None, split: str, number: int) -> str:
     return str(value)
 
 
-def _check_fingerprints(
-    dataset: DatasetConf, named: Mapping[SliceName, SliceConf], cut: Mapping[SliceName, Slice]
-) -> None:
+def fingerprint_problems(dataset: DatasetConf, data: Data) -> Iterator[DataError]:
+    """Slices whose rows are not those that a fingerprint was recorded of.
+
+    Apart from :func:`load`, since rows that lack a column are others as well, and which column it is
+    says more. Not for ``test_mode``, which has less than the whole slice.
+    """
+    slices = {part.name: part for part in data}
     for name, told in dataset.fingerprints.items():
         key = f"dataset.fingerprints.{name}"
         if name not in SLICES:
-            raise DataError(f"there is no such slice.{close_names(name, SLICES)}", key=key)
+            yield DataError(f"there is no such slice.{close_names(name, SLICES)}", key=key)
+            continue
         recorded = _RECORDED.fullmatch(told)
         if recorded is None:
-            raise DataError(
+            yield DataError(
                 f"'{told}' is no fingerprint",
                 key=key,
                 mend="copy it from a task.json: 64 hex digits, after '<start>+<count> ' where it is "
                 "of those rows only",
             )
-        conf = named[name]
+            continue
+        conf: SliceConf = getattr(dataset.slices, name)
         if recorded["start"] and (int(recorded["start"]), int(recorded["count"])) != (
             conf.start,
             conf.count,
         ):
             continue  # of other rows than these
-        found = cut[name].fingerprint
+        found = slices[name].fingerprint
         if found != recorded["sha256"]:
-            raise DataError(
+            yield DataError(
                 f"the rows of the {name} slice are others than recorded: fingerprint {found}, "
                 f"recorded {recorded['sha256']}",
                 key=key,

@@ -39,11 +39,12 @@ def hotpot(row: Row) -> Row:
 def hover(row: Row) -> Row:
     """``label`` as a word, SUPPORTED or NOT_SUPPORTED, whether the row has the word or its number."""
     label = row["label"]
-    if isinstance(label, int):
-        if label not in range(len(HOVER)):
-            raise ValueError(f"label {label} is none of 0 and 1")
-        label = HOVER[label]
-    return {**row, "label": str(label).strip().upper().replace(" ", "_")}
+    told = str(int(label) if isinstance(label, bool) else label).strip()
+    if told.removeprefix("-").isdecimal():  # a number, or the text of one as CSV files have it
+        if told not in ("0", "1"):
+            raise ValueError(f"label {told} is none of 0 and 1")
+        told = HOVER[int(told)]
+    return {**row, "label": told.upper().replace(" ", "_")}
 
 
 def medhallu(row: Row) -> Row:

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from optbench.metrics.base import Score, UnitMetric
-from optbench.metrics.letters import chosen, listed, statements
+from optbench.metrics.letters import NEAR, chosen, listed, refused, statements, without
+from optbench.metrics.negation import Denials, spelt_out
 from optbench.metrics.text import folded, normalised, shown, whole_words
+
+_JOINT = re.compile(r"\W*(?:,\s*(?:and|or)|,|&|/|\band\b|\bor\b)\s*\W*")
+"""Between the options of a list."""
+_ARTICLE = re.compile(r"(?:the|an?)\s")
 
 
 class Choice(UnitMetric):
     """1 when the reply chooses the right option and no other, else 0.
 
-    A reply is read by the rules of :mod:`optbench.metrics.letters`. Before them: a reply, or what it
-    states as its answer, that begins with an option's whole text chooses that option. After them, if
-    no label was found: the one option whose text is named (of two, where one contains the other, the
-    longer). Several different labels are wrong.
+    A reply is read by the rules of :mod:`optbench.metrics.letters`. Before them: a reply that is an
+    option's whole text, or states an answer that begins with it, chooses that option. After them, if
+    no label was found: the options whose text is named and not denied (of two, where one contains the
+    other, the longer). Several different options are wrong.
 
     Args:
         target: Column of the right label, such as ARC's ``answerKey``.
@@ -89,31 +95,66 @@ def _read(output: str, options: Mapping[str, str]) -> list[str]:
     whole = [label for label, text in options.items() if normalised(text) == normalised(output)]
     if whole and output.strip().upper() not in options:
         return whole
-    stated = [label for rest in statements(output) for label in _begun(rest, options)]
+    output = spelt_out(output)
+    blotted, wanted = without(output, list(options.values())), _wanted(options)
+    stated = [
+        label
+        for part in statements(output)
+        for label in _begun(output[part], wanted) or listed(blotted[part], list(options))
+    ]
     if stated:
         return list(dict.fromkeys(stated))
-    return chosen(output, list(options)) or _named(output, options)
+    return chosen(output, list(options), list(options.values())) or _named(output, wanted, options)
 
 
-def _begun(rest: str, options: Mapping[str, str]) -> list[str]:
-    """The option whose text a statement begins with, else the labels that it does.
+def _wanted(options: Mapping[str, str]) -> list[tuple[str, re.Pattern[str]]]:
+    """What finds each option's text in a folded reply, with its label; the longest text first."""
+    folded_texts = {label: spelt_out(normalised(text)) for label, text in options.items()}
+    told = sorted(folded_texts.items(), key=lambda option: -len(option[1]))
+    return [(label, whole_words(text)) for label, text in told if text]
+
+
+def _begun(rest: str, wanted: Sequence[tuple[str, re.Pattern[str]]]) -> list[str]:
+    """The options whose texts a statement begins with, one or a list."""
+    said, found = normalised(rest), []
+    while (begun := _text_at(said, wanted)) is not None:
+        label, end = begun
+        if not refused(said[end : end + NEAR]):
+            found.append(label)
+        joint = _JOINT.match(said, end)
+        said = said[joint.end() :] if joint else ""
+    return found
+
+
+def _text_at(said: str, wanted: Sequence[tuple[str, re.Pattern[str]]]) -> tuple[str, int] | None:
+    """The option whose text stands first, an article aside, and where that ends.
 
     A text of one letter would be taken for a label.
     """
-    said = normalised(rest)
-    for label, text in sorted(options.items(), key=lambda option: -len(option[1])):
-        wanted = normalised(text)
-        if len(wanted) > 1 and whole_words(wanted).match(said):
-            return [label]
-    return listed(rest, list(options))
+    article = _ARTICLE.match(said)
+    for label, text in wanted:
+        for start in (0, article.end()) if article else (0,):
+            mark = text.match(said, start)
+            if mark and len(mark[0]) > 1:
+                return label, mark.end()
+    return None
 
 
-def _named(output: str, options: Mapping[str, str]) -> list[str]:
-    """Options named by their text, without those that are part of a longer one named there."""
-    rest, found = folded(output), []
-    for label, text in sorted(options.items(), key=lambda option: -len(option[1])):
-        wanted = normalised(text)
-        if wanted and whole_words(wanted).search(rest):
-            found.append(label)
-            rest = whole_words(wanted).sub("\0", rest)
-    return sorted(found, key=list(options).index)
+def _named(
+    output: str, wanted: Sequence[tuple[str, re.Pattern[str]]], labels: Iterable[str]
+) -> list[str]:
+    """Options named by their text, without those that are part of a longer one named there.
+
+    What is denied, before it or after it, is not named.
+    """
+    rest, places = folded(output), []
+    for label, text in wanted:
+        places += [(label, *mark.span()) for mark in text.finditer(rest)]
+        rest = text.sub(lambda mark: "\0" * len(mark[0]), rest)
+    denials = Denials(rest)
+    found = {
+        label
+        for label, start, end in places
+        if not denials.before(start) and not refused(rest[end : end + NEAR])
+    }
+    return [label for label in labels if label in found]

@@ -8,7 +8,8 @@ and its metric cannot disagree.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, ClassVar, TypeVar
 
 from optbench.errors import OptbenchError
@@ -27,6 +28,11 @@ SCHEMA: Mapping[str, Any] = {
 }
 
 T = TypeVar("T")
+
+_BRACKETS = "<\uff1c\ufe64\u2039\u27e8\u3008"
+"""What reads as the beginning of a tag."""
+_GAP = r"[\u00ad\u200b-\u200f\u2060\ufeff]{0,4}"
+"""Invisible characters between the letters of a tag."""
 
 
 class UnreadableError(ValueError):
@@ -57,7 +63,7 @@ def verdict(
     form = {"type": "json_schema", "json_schema": {"name": name, "schema": dict(schema)}}
     reply = ask(ChatRequest(messages, response_format=form)).text
     try:
-        return read(reply)
+        return _attempt(read, reply)
     except UnreadableError as error:
         wrong = error
     again = [
@@ -71,7 +77,7 @@ def verdict(
     ]
     reply = ask(ChatRequest(again, response_format=form)).text
     try:
-        return read(reply)
+        return _attempt(read, reply)
     except UnreadableError as error:
         raise OptbenchError(
             f"the judge's model gave no verdict, twice: {error}: {reply[:120]!r}",
@@ -80,20 +86,40 @@ def verdict(
         ) from error
 
 
+def _attempt(read: Callable[[str], T], reply: str) -> T:
+    """Reads a reply; one that is nested without end is as unreadable as any other."""
+    try:
+        return read(reply)
+    except RecursionError as error:
+        raise UnreadableError("it is nested too deeply") from error
+
+
 def found_object(text: str) -> dict[str, Any]:
     """The JSON object in a reply, which may stand in a fence or between words.
 
     Raises:
-        UnreadableError: When there is none.
+        UnreadableError: When there is none, or it says something twice.
     """
     start, end = text.find("{"), text.rfind("}")
     if start < 0 or end < start:
         raise UnreadableError("there is no JSON object in it")
     try:
-        found = json.loads(text[start : end + 1])
+        found = json.loads(text[start : end + 1], object_pairs_hook=_said_once)
+    except UnreadableError:
+        raise
     except ValueError as error:
         raise UnreadableError(f"it is no JSON ({error})") from error
     return dict(found)
+
+
+def _said_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object's fields; of two values for one field neither is the verdict."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise UnreadableError(f"field '{twice}' is there twice")
+    return found
 
 
 def unit_value(found: Mapping[str, Any], name: str) -> float:
@@ -102,11 +128,13 @@ def unit_value(found: Mapping[str, Any], name: str) -> float:
     Raises:
         UnreadableError: When it is not.
     """
+    if name not in found:
+        raise UnreadableError(f"field '{name}' is missing")
+    if isinstance(found[name], bool):  # which Python takes for 0 or 1
+        raise UnreadableError(f"field '{name}' is no number")
     try:
         value = float(found[name])
-    except KeyError as error:
-        raise UnreadableError(f"field '{name}' is missing") from error
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise UnreadableError(f"field '{name}' is no number") from error
     if not 0.0 <= value <= 1.0:  # NaN is none of it
         raise UnreadableError(f"field '{name}' is {value}, not a number from 0 to 1")
@@ -164,7 +192,7 @@ class Judge(UnitMetric):
         """What the judge is asked, the same beginning for every item."""
         parts = {"request": row[self.request], **self.references(row), "reply": output}
         shown = "\n\n".join(
-            f"<{tag}>\n{_inside(tag, told)}\n</{tag}>" for tag, told in parts.items()
+            f"<{tag}>\n{_inside(parts, told)}\n</{tag}>" for tag, told in parts.items()
         )
         return [
             {"role": "system", "content": self.instruction()},
@@ -188,10 +216,21 @@ class Judge(UnitMetric):
         )
 
 
-def _inside(tag: str, told: Any) -> str:
-    """A part's text, which cannot close its own tag."""
+def _inside(tags: Iterable[str], told: Any) -> str:
+    """A part's text, which can neither close its own tag nor open or forge any other.
+
+    Tags are made harmless rather than fenced off by a random word: equal requests must stay equal, or
+    neither the cache nor a replay would know them again. So that no spelling is left over, whatever
+    begins as a tag of the set is caught: in any case, with spaces, slashes or invisible characters,
+    with an attribute, with a bracket that merely looks like '<'.
+
+    Args:
+        tags: All that the judge is shown.
+        told: The part: a text, or a list of texts.
+    """
     text = "\n".join(f"- {one}" for one in told) if isinstance(told, (list, tuple)) else str(told)
-    return text.replace(f"</{tag}", f"< /{tag}")
+    names = "|".join(_GAP.join(map(re.escape, tag)) for tag in tags)
+    return re.sub(rf"[{_BRACKETS}](?=\W{{0,40}}(?:{names}))", "&lt;", text, flags=re.IGNORECASE)
 
 
 def _read(text: str) -> Score:

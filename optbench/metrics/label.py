@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from optbench.metrics.base import Score, UnitMetric
-from optbench.metrics.text import folded, normalised, shown, whole_words
-
-NEAR = 30
-"""Characters before a word that may deny it."""
-_STATED = re.compile(r"\b(?:answer|label|verdict|class|classification)\b\s*(?:is\b|[:=])")
-_DENIED = re.compile(r"(?:\bnot|\bnever|\bno|\bnon|n't|n’t)\s(?:(?:a|an|the|at all)\s)?$")
+from optbench.metrics.classes import Reading, plain, read
+from optbench.metrics.text import normalised, shown
 
 
 class Label(UnitMetric):
     """1 when the reply names the row's class and no other, else 0.
 
-    Accepted words count where they stand as whole words; case, underscores and hyphens do not
-    matter. Of words that overlap the longest counts, so that 'not supported' names no 'supported'. A
-    word that is denied ('not harmful') names nothing, unless that phrase is itself accepted. Where
-    the reply states an answer ('label: ...', 'the answer is ...') only what follows the last such
-    statement counts. A reply that is the row's value itself ('1') is right as well.
+    Accepted words count where they stand as whole words; case, underscores, hyphens, quotes and
+    markdown do not matter. A reply is read by the rules of :mod:`optbench.metrics.classes`: a word
+    that is denied ('not really harmful') never counts, and a reply that only denies or asks is
+    unclear, which is 0. A reply that is the row's value itself ('1') is right as well.
 
     Args:
         target: Column of the right class; its values may be text, numbers or booleans.
@@ -43,9 +37,9 @@ class Label(UnitMetric):
         }
         self._classes: dict[str, str] = {}
         for value, words in self._words.items():
-            if not any(_plain(word) for word in words):
+            if not any(plain(word) for word in words):
                 raise ValueError(f"class '{value}' of labels has no accepted words")
-            for word in map(_plain, words):
+            for word in map(plain, words):
                 if self._classes.setdefault(word, value) != value:
                     raise ValueError(f"labels has '{word}' for two classes")
 
@@ -74,42 +68,33 @@ class Label(UnitMetric):
         """
         expected = self.example(row)
         right = _key(row[self.target])
-        found = self._read(output)
+        reading = self._read(output)
+        found = reading.classes
         if found == [right]:
             return Score(1.0, f"The label '{expected}' is right.")
+        if reading.unclear:
+            return Score(
+                0.0,
+                f"Expected the label '{expected}'; '{shown(output)}' denies or questions "
+                f"{self._told(reading.unclear)}, and says no class.",
+            )
         if not found:
             every = ", ".join(f"'{words[0]}'" for words in self._words.values())
             return Score(
                 0.0,
                 f"Expected the label '{expected}'; '{shown(output)}' names none of {every}.",
             )
-        said = " and ".join(f"'{self._words[value][0]}'" for value in found)
+        said = self._told(found)
         if len(found) > 1:
             return Score(0.0, f"Expected the label '{expected}' alone; the reply names {said}.")
         return Score(0.0, f"Expected the label '{expected}', got {said}.")
 
-    def _read(self, output: str) -> list[str]:
+    def _read(self, output: str) -> Reading:
         whole = _key(output)
-        if whole in self._words:
-            return [whole]
-        text = _plain(output)
-        stated = list(_STATED.finditer(text))
-        named = self._named(text[stated[-1].end() :]) if stated else []
-        return named or self._named(text)
+        return Reading([whole], []) if whole in self._words else read(output, self._classes)
 
-    def _named(self, text: str) -> list[str]:
-        """The classes named, each once; longer words are looked for first, and taken out."""
-        found: list[tuple[int, str]] = []
-        for word in sorted(filter(None, self._classes), key=len, reverse=True):
-            for mark in whole_words(word).finditer(text):
-                if not _DENIED.search(text[max(0, mark.start() - NEAR) : mark.start()]):
-                    found.append((mark.start(), self._classes[word]))
-            text = whole_words(word).sub(lambda mark: "\0" * len(mark[0]), text)
-        return list(dict.fromkeys(value for _, value in sorted(found)))
-
-
-def _plain(text: str) -> str:
-    return folded(re.sub(r"[_\-‐‑–]", " ", text))
+    def _told(self, values: Sequence[str]) -> str:
+        return " and ".join(f"'{self._words[value][0]}'" for value in values)
 
 
 def _key(value: Any) -> str:

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 
 from optbench.metrics.base import Score, UnitMetric
-
-_NUMBER = re.compile(r"[-−]?\d[\d,]*(?:\.\d+)?|[-−]?\.\d+")
-_MARKED = re.compile(r"####\s*(.+)")
+from optbench.metrics.numbers import final_number
 
 
 class Numeric(UnitMetric):
     """1 when the output's final number equals the target's, else 0.
 
-    The final number is the one after ``####`` where there is that mark (gsm8k's worked solutions),
-    else the last number in the text. Thousands separators do not count.
+    The final number is the one that the text states as its answer (``#### 72`` in gsm8k's worked
+    solutions, ``the answer is 72``), else the last one in it; :mod:`optbench.metrics.numbers` says how
+    it is read.
 
     Args:
         target: Column of the right answer, a number or a text that ends in one.
@@ -59,14 +57,3 @@ class Numeric(UnitMetric):
         if abs(got - expected) <= self.tolerance:
             return Score(1.0, f"The number {expected} is right.")
         return Score(0.0, f"Expected the number {expected}, got {got}.")
-
-
-def final_number(text: str) -> Decimal | None:
-    """The number a text ends with; None where it holds none."""
-    marked = _MARKED.findall(text)
-    numbers = _NUMBER.findall(marked[-1]) if marked else []
-    numbers = numbers[:1] or _NUMBER.findall(text)[-1:]
-    try:
-        return Decimal(numbers[0].replace(",", "").replace("−", "-")) if numbers else None
-    except InvalidOperation:
-        return None

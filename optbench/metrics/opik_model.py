@@ -121,4 +121,5 @@ def _fitting(reply: str, form: type[BaseModel], schema: Mapping[str, Any]) -> st
         raise UnreadableError(
             f"it does not fit the schema ({error.error_count()} errors)"
         ) from error
-    return json.dumps(found)
+    # Opik reads it again; of what is beside the form it knows nothing.
+    return json.dumps({name: found[name] for name in schema["properties"] if name in found})

@@ -8,7 +8,8 @@ options under the letters A, B, C ..., in the order of the row, and the reply na
 numbers are not those of the paper, and are not to be compared with them.
 
 In the hub's rows the true options come first: a dataset must shuffle them, the same for all runs, or
-'A' is always right. Replies are read by the rules of :mod:`optbench.metrics.letters`.
+'A' is always right. Replies are read by the rules of :mod:`optbench.metrics.letters`: every item of a
+list of options counts, so that a reply which repeats them all names them all.
 """
 
 from __future__ import annotations
@@ -60,7 +61,8 @@ class _Lettered(UnitMetric):
         return [string.ascii_uppercase[at] for at, label in enumerate(labels) if int(label) == 1]
 
     def _named(self, output: str, row: Mapping[str, Any]) -> list[str]:
-        return chosen(output, string.ascii_uppercase[: len(row[self.target]["choices"])])
+        choices = [str(choice) for choice in row[self.target]["choices"]]
+        return chosen(output, string.ascii_uppercase[: len(choices)], choices)
 
     def _told(self, letters: list[str], row: Mapping[str, Any]) -> str:
         choices = row[self.target]["choices"]

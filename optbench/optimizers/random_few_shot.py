@@ -12,7 +12,7 @@ from optbench.data.items import Item
 from optbench.errors import ConfigError
 from optbench.models.types import Message
 from optbench.optimizers.protocol import Outcome, Problem
-from optbench.prompts import Prompt, escape_free
+from optbench.prompts import Prompt, stays
 
 
 class RandomFewShot:
@@ -44,11 +44,11 @@ class RandomFewShot:
         The initial prompt stays when no draw beats it, and the earlier draw when two are equal.
         """
         rng = random.Random(problem.seed)
-        # A text that looks like a placeholder would be filled in when the prompt is rendered.
+        # A text that names a column in braces would be filled in when the prompt is rendered.
         usable = [
             item
             for item in problem.train
-            if all(escape_free(turn["content"]) for turn in problem.demonstrate(item))
+            if all(stays(turn["content"], problem.columns) for turn in problem.demonstrate(item))
         ]
         best, best_score = problem.prompt, problem.score(problem.baseline)
         tried = {problem.prompt.fingerprint}

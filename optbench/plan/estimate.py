@@ -12,7 +12,7 @@ from optbench.data.items import Data, Slice
 from optbench.metrics.base import Judged
 from optbench.models.prices import price_of
 from optbench.preflight import Inputs
-from optbench.prompts import Prompt
+from optbench.prompts import Prompt, could_be_column
 
 JUDGE_TOKENS_IN, JUDGE_TOKENS_OUT = 600, 200
 """Of a judge's call, beside what it judges: instructions, and a verdict with its reason; estimates
@@ -121,7 +121,8 @@ def rollout_of(config: Config, inputs: Inputs) -> tuple[Cost, float]:
 
 def _given(prompt: Prompt, data: Data) -> float:
     """What an agent fills in itself, in tokens."""
-    return STEP_TOKENS * len(prompt.placeholders() - set(data.train.items[0].row))
+    given = prompt.placeholders() - set(data.train.items[0].row)
+    return STEP_TOKENS * sum(map(could_be_column, given))
 
 
 def _length(prompt: Prompt, part: Slice, columns: set[str]) -> float:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -10,7 +11,7 @@ from optbench.agents import build as agents
 from optbench.agents.protocol import Agent
 from optbench.config.schema import Config
 from optbench.data.items import Data
-from optbench.data.load import load
+from optbench.data.load import fingerprint_problems, load
 from optbench.errors import ConfigError, OptbenchError
 from optbench.metrics import registry
 from optbench.metrics.base import Metric
@@ -18,6 +19,7 @@ from optbench.optimizers import build as optimizers
 from optbench.preflight import rows, settings
 from optbench.prompts import Candidate
 
+log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 
@@ -92,12 +94,36 @@ def read(config: Config, *, starting: bool = True) -> Inputs:
     if data is None or program is None or metrics is None:
         raise PreflightError([*unread, *settings.problems(config, starting=starting)])
     agent, prompt = program
-    problems = (
-        *rows.prompts(config, data, prompt, agent),
-        *rows.metrics(data, metrics),
-        *rows.slices(data, prompt, agent),
-    )
+    problems = tuple(_problems(config, data, prompt, agent, metrics))
     return Inputs(data, prompt, agent, metrics, problems)
+
+
+def _problems(
+    config: Config, data: Data, prompt: Candidate, agent: Agent, metrics: Mapping[str, Metric]
+) -> Iterator[OptbenchError]:
+    """What is wrong with the inputs, without what is but a consequence of something that is told."""
+    unfit = [*rows.unfit(data)]
+    if unfit:
+        yield from unfit
+        return
+    of_prompts = [*rows.prompts(config, data, prompt, agent)]
+    others = [*rows.demonstration(config, data), *rows.metrics(data, metrics)]
+    if not config.test_mode and not _any_missing([*of_prompts, *others]):
+        # Rows that lack a column are others than recorded, and which column says more.
+        yield from fingerprint_problems(config.dataset, data)
+    yield from of_prompts
+    yield from others
+    if not _any_missing(of_prompts):
+        yield from rows.agent_items(config, data, agent)
+    if not of_prompts:
+        # To a prompt that shows nothing of them all items are the same.
+        yield from rows.slices(data, prompt, agent)
+        for line in rows.repeated(data, prompt, agent):
+            log.info("%s", line)
+
+
+def _any_missing(problems: Iterable[OptbenchError]) -> bool:
+    return any(isinstance(problem, rows.MissingColumnError) for problem in problems)
 
 
 def check(config: Config, inputs: Inputs, *, starting: bool = True) -> None:

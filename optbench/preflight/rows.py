@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations
+from typing import Any
 
 from optbench.agents import build as agents
 from optbench.agents.protocol import Agent
@@ -19,7 +20,25 @@ from optbench.metrics.base import (
     example_of,
     is_empty,
 )
-from optbench.prompts import Candidate, Prompt
+from optbench.preflight.texts import unwritable
+from optbench.prompts import Candidate, Prompt, could_be_column
+
+
+class MissingColumnError(ConfigError):
+    """A column that the config names and the rows lack."""
+
+
+def unfit(data: Data) -> Iterator[OptbenchError]:
+    """Rows that no file and no request could hold."""
+    for part in data:
+        found = [(item, said) for item in part if (said := unwritable(item.row))]
+        if found:
+            item, (what, mend) = found[0]
+            yield DataError(
+                f"item '{_printable(item.id)}' of the {part.name} slice {what}{_and_more(found)}",
+                key="dataset.source",
+                mend=mend,
+            )
 
 
 def prompts(
@@ -34,28 +53,46 @@ def prompts(
         key = f"agent.prompts.{name}" if config.agent.prompts else "dataset.prompt"
         known = columns | set((given or {}).get(name, ()))
         if given is not None or not config.agent.prompts:
-            for placeholder in sorted(prompt.placeholders() - known):
-                yield _no_column(key, placeholder, known)
-        yield from _last_message(prompt, key)
+            yield from _unfilled(prompt, key, known, data)
+        yield from _last_message(prompt, key, known)
+        yield from _unwritable(key, [message["content"] for message in prompt.messages])
     for name in sorted(set(agents.columns(agent)) - columns):
-        yield ConfigError(
-            f"agent '{config.agent.name}' reads column '{name}', which not all rows have",
-            key="agent",
-            mend=f"choose another agent or dataset; there are {', '.join(sorted(columns))}",
-        )
-    shown = Prompt(({"role": "user", "content": config.dataset.demonstration},)).placeholders()
-    for name in sorted(shown - columns):
-        yield _no_column("dataset.demonstration", name, columns)
+        yield _no_column("agent", name, columns, data, f"agent '{config.agent.name}' reads column")
 
 
-def _last_message(prompt: Prompt, key: str) -> Iterator[OptbenchError]:
+def demonstration(config: Config, data: Data) -> Iterator[OptbenchError]:
+    """Placeholders of the right reply that nothing fills."""
+    columns = set.intersection(*(set(item.row) for part in data for item in part))
+    told = config.dataset.demonstration
+    shown = Prompt(({"role": "user", "content": told},))
+    yield from _unfilled(shown, "dataset.demonstration", columns, data)
+    yield from _unwritable("dataset.demonstration", told)
+
+
+def _unwritable(key: str, value: Any) -> Iterator[OptbenchError]:
+    said = unwritable(value)
+    if said is not None:
+        yield ConfigError(said[0], key=key, mend=said[1])
+
+
+def _unfilled(prompt: Prompt, key: str, known: set[str], data: Data) -> Iterator[OptbenchError]:
+    there = {column for part in data for item in part for column in item.row}
+    for name in sorted(prompt.placeholders() - known):
+        if name in there or could_be_column(name):
+            yield _no_column(key, name, known, data)
+
+
+def _last_message(prompt: Prompt, key: str, known: set[str]) -> Iterator[OptbenchError]:
     if not prompt.messages or prompt.messages[-1]["role"] != Role.user.value:
         yield ConfigError(
             "the last message must be the user's",
             key=key,
             mend="end the prompt with {role: user, content: ...}",
         )
-    elif not Prompt(prompt.messages[-1:]).placeholders():
+        return
+    shown = Prompt(prompt.messages[-1:]).placeholders()
+    # What could be a column and is none is told as that.
+    if not any(name in known or could_be_column(name) for name in shown):
         yield ConfigError(
             "the user's message shows nothing of the item", key=key, mend="put a {column} into it"
         )
@@ -77,11 +114,23 @@ def several_prompts(config: Config, candidate: Candidate) -> Iterator[OptbenchEr
     )
 
 
-def _no_column(key: str, name: str, columns: set[str]) -> ConfigError:
-    return ConfigError(
-        f"'{{{name}}}' is no column",
+def _no_column(
+    key: str, name: str, known: set[str], data: Data, asked: str = ""
+) -> MissingColumnError:
+    """A name that no row has, or the first item that lacks it where others have it."""
+    lacking = [(part, item) for part in data for item in part if name not in item.row]
+    if len(lacking) < sum(map(len, data)):
+        part, item = lacking[0]
+        return MissingColumnError(
+            f"item '{item.id}' of the {part.name} slice has no column '{name}'{_and_more(lacking)}",
+            key=key,
+            mend=f"give every row the column, or use one of {', '.join(sorted(known))}",
+        )
+    return MissingColumnError(
+        f"{asked} '{name}', which no row has" if asked else f"'{{{name}}}' is no column",
         key=key,
-        mend=f"use one of {', '.join(sorted(columns))}",
+        mend=f"use one of {', '.join(sorted(known))}"
+        + ("" if asked else f"; braces that are text stand with a space: '{{ {name} }}'"),
     )
 
 
@@ -94,7 +143,7 @@ def metrics(data: Data, metrics: Mapping[str, Metric]) -> Iterator[OptbenchError
                 {column for column in metric.columns for item in part if column not in item.row}
             )
             for column in missing:
-                yield ConfigError(
+                yield MissingColumnError(
                     f"metric '{name}' needs column '{column}', which rows of the "
                     f"{part.name} slice lack",
                     key=key,
@@ -164,30 +213,67 @@ def _scores(name: str, metric: Metric, part: Slice, key: str) -> Iterator[Optben
         )
 
 
-def slices(data: Data, prompt: Candidate, agent: Agent) -> Iterator[OptbenchError]:
-    """Items that ask the same, within a slice or over two of them."""
-    read = prompt.placeholders() | set(agents.columns(agent))
-    asked = {
-        part.name: {
-            str({name: item.row[name] for name in sorted(read) if name in item.row}): item.id
-            for item in part
-        }
-        for part in data
-    }
+def agent_items(config: Config, data: Data, agent: Agent) -> Iterator[OptbenchError]:
+    """Items that the agent says it cannot run on."""
     for part in data:
-        if len(asked[part.name]) < len(part):
-            yield ConfigError(
-                f"{len(part) - len(asked[part.name])} of {len(part)} items of the {part.name} "
-                "slice ask the same as another one",
-                key=f"dataset.slices.{part.name}",
-                mend="remove the repeated rows",
+        refused: list[tuple[str, Exception]] = []
+        for item in part:
+            try:
+                agents.check(agent, item.row)
+            except (OptbenchError, ValueError) as error:
+                refused.append((item.id, error))
+        if refused:
+            first, why = refused[0]
+            told = why if isinstance(why, OptbenchError) else DataError(str(why))
+            yield DataError(
+                f"agent '{config.agent.name}' cannot run on item '{first}' of the {part.name} "
+                f"slice: {told.what}{_and_more(refused)}",
+                key=told.key or "agent",
+                mend=told.mend or "choose other rows, or another agent",
             )
+
+
+def slices(data: Data, prompt: Candidate, agent: Agent) -> Iterator[OptbenchError]:
+    """Items of one slice that ask what an item of another one asks.
+
+    What is learnt on one slice must be unknown on the next, or the scores on validation and test say
+    nothing of new questions; no option allows it. Within a slice a question that stands twice only
+    counts twice, as the source has it: that is :func:`repeated`, and no error.
+    """
+    asked = {part.name: _asked(part, prompt, agent) for part in data}
     for one, other in combinations(asked, 2):
         shared = asked[one].keys() & asked[other].keys()
         if shared:
-            example = asked[one][next(iter(shared))]
+            question = next(iter(sorted(shared)))
+            there, here = asked[one][question], asked[other][question]
+            example = f"'{here}'" if there == here else f"'{here}' asks what '{there}' asks"
             yield ConfigError(
-                f"shares {len(shared)} items with {one} (such as '{example}')",
+                f"shares {len(shared)} items with {one} (such as {example})",
                 key=f"dataset.slices.{other}",
-                mend="choose starts and counts that do not overlap",
+                mend="choose starts and counts that do not overlap, and leave out rows that the "
+                "source repeats",
             )
+
+
+def repeated(data: Data, prompt: Candidate, agent: Agent) -> Iterator[str]:
+    """A line for each slice in which items ask the same."""
+    for part in data:
+        more = len(part) - len(_asked(part, prompt, agent))
+        if more:
+            yield (
+                f"{more} of {len(part)} items of the {part.name} slice of this dataset ask the same "
+                "as another one, and count each"
+            )
+
+
+def _asked(part: Slice, prompt: Candidate, agent: Agent) -> dict[str, str]:
+    """The slice's items by what the program reads of them."""
+    read = prompt.placeholders() | set(agents.columns(agent))
+    return {
+        str({name: item.row[name] for name in sorted(read) if name in item.row}): item.id
+        for item in part
+    }
+
+
+def _printable(text: str) -> str:
+    return text.encode("utf-8", "backslashreplace").decode()

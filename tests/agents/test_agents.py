@@ -78,6 +78,8 @@ def test_a_fitting_agent_has_no_problems(conf: Path) -> None:
     [
         (["optimizer=random_few_shot"], "optimizer", "5 prompts"),
         (["agent.params.passages=contexts"], "agent", "reads column 'contexts'"),
+        (["agent.params.passages=answer"], "agent.params.passages",
+         "cannot run on item '12' of the test slice: column 'answer' holds no paragraphs, and 5"),
         (["agent.params.k=0"], "agent.params.k", "below 1"),
         (["+agent.params.kk=2"], "agent.params.kk", "unknown parameter. Did you mean k"),
         (["agent.target=optbench.agents.Nope"], "agent.target", "cannot import"),

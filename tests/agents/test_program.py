@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from optbench.agents.multihop import HotpotMultihop, HoverMultihop
 from optbench.agents.program import Program
 from optbench.agents.protocol import Agent
 from optbench.data.items import Item
-from optbench.errors import ConfigError
+from optbench.errors import ConfigError, Fatal, OptbenchError
 from optbench.prompts import Prompt, PromptSet
 
 ROW = {
@@ -127,3 +127,38 @@ def test_a_set_is_one_candidate() -> None:
     other = PromptSet({"b": one.parts["a"]})
     assert one.fingerprint == same.fingerprint != other.fingerprint
     assert one.placeholders() == {"x"}
+
+
+ONE = Prompt(({"role": "user", "content": "{question}"},))
+
+
+@pytest.mark.parametrize(
+    ("run", "said"),
+    [
+        (
+            lambda step, row: step("promt"),
+            "prompt 'promt', and there is none of this name. Did you ",
+        ),
+        (lambda step, row: step("prompt") and 1, "gave int back, no text"),
+    ],
+)
+def test_a_fault_of_the_agent_ends_the_task(
+    tmp_path: Path, run: Callable[[Any, Any], Any], said: str
+) -> None:
+    """Optimizers swallow ordinary errors, and would go on to the budget's end."""
+    way = gateway(tmp_path, Scripted())
+    with pytest.raises(Fatal) as caught:
+        Program(made(run), way, ONE).run(ONE, Item("1", ROW))
+    assert said in caught.value.error.what
+    assert caught.value.error.key == "agent.target"
+    assert way.fatal is caught.value.error
+
+
+def test_what_an_agent_raises_names_the_item(tmp_path: Path) -> None:
+    agent = made(lambda step, row: row["no such"])
+    with pytest.raises(OptbenchError, match="Own raised KeyError on item '1': 'no such'"):
+        Program(agent, gateway(tmp_path, Scripted()), ONE).run(ONE, Item("1", ROW))
+
+
+def made(run: Callable[[Any, Any], Any]) -> Any:
+    return type("Own", (), {"run": lambda _, step, row: run(step, row)})()

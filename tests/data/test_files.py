@@ -21,7 +21,7 @@ from optbench.config.schema import (
     SourceKind,
 )
 from optbench.data import files
-from optbench.data.load import load
+from optbench.data.load import fingerprint_problems, load
 from optbench.errors import DataError
 
 GB = 2**30
@@ -49,16 +49,17 @@ def nine(path: Path) -> Path:
         ("latin1.jsonl", '{"q": "caf\xe9"}\n'.encode("latin1"), "line 1 is not UTF-8 (byte 0xe9)"),
         ("utf16.jsonl", '{"q": "a"}\n'.encode("utf-16"), "line 1 is not UTF-8 (byte 0xff)"),
         ("latin1.json", '[{"q": "caf\xe9"}]'.encode("latin1"), "is not UTF-8 (byte 0xe9)"),
-        ("latin1.csv", b"q,a\ncaf\xe9,1\n", "column 'q' is not UTF-8"),
+        ("latin1.csv", b"q,a\ncaf\xe9,1\n", "line 2 is not UTF-8 (byte 0xe9)"),
         ("empty.jsonl", b"", "is empty"),
         ("empty.csv", b"", "is empty"),
         ("empty.parquet", b"", "is empty"),
         ("blank.jsonl", b"\n \n", "the split has 0"),
         ("text.parquet", b"not parquet at all", "cannot read"),
-        ("ragged.csv", b"q,a\n1,2\n3\n", "cannot read"),
+        ("ragged.csv", b"q,a\n1,2\n3\n", "the row in line 3 has 1 cells, and the header 2"),
         ("array.json", b'{"q": 1}', "holds no array of rows"),
         ("words.json", b'["a", "b", "c", "d"]', "element 0 is not a JSON object"),
         ("deep.jsonl", b"[" * 100_000 + b"\n", "nested too deeply"),
+        ("deep.json", b"[" * 100_000 + b"]" * 100_000, "nested too deeply"),
     ],
     ids=lambda value: value if isinstance(value, str) and "." in value else "",
 )
@@ -73,6 +74,16 @@ def test_bad_files_are_one_clear_line(tmp_path: Path, name: str, content: bytes,
     assert caught.value.mend
     if "UTF" in said:
         assert "iconv" in caught.value.mend
+
+
+def test_a_column_that_stands_twice_in_parquet(tmp_path: Path) -> None:
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    file = tmp_path / "rows.parquet"
+    parquet.write_table(pa.table([["1"] * 9, ["2"] * 9], names=["a", "a"]), file)
+    with pytest.raises(DataError, match="column 'a' twice"):
+        load(conf(file))
 
 
 def test_a_folder_in_the_place_of_a_file(tmp_path: Path) -> None:
@@ -93,7 +104,7 @@ def test_json_array_and_byte_order_mark(tmp_path: Path) -> None:
 def test_csv_with_line_ends_within_values(tmp_path: Path) -> None:
     file = tmp_path / "rows.csv"
     file.write_text("q,a\n" + "".join(f'"line\nof {i}",{i}\n' for i in range(9)))
-    assert load(conf(file)).test.items[2].row == {"q": "line\nof 8", "a": 8}
+    assert load(conf(file)).test.items[2].row == {"q": "line\nof 8", "a": "8"}
 
 
 @pytest.mark.parametrize("ending", ["jsonl", "csv", "parquet", "json"])
@@ -262,26 +273,25 @@ def test_a_split_cannot_have_keys_that_no_source_has(tmp_path: Path) -> None:
 # Fingerprints.
 
 
+def told(made: DatasetConf) -> list[str]:
+    return [f"{one.key}: {one.what}" for one in fingerprint_problems(made, load(made))]
+
+
 def test_recorded_fingerprints_are_compared(tmp_path: Path) -> None:
     made = conf(nine(tmp_path / "rows.jsonl"))
     right, other = load(made).test.fingerprint, "0" * 64
     made.fingerprints = {"test": right, "validation": f"0+3 {other}"}  # the latter is rows 3 to 5
-    assert load(made).test.fingerprint == right
+    assert told(made) == []
     made.fingerprints = {"test": f"6+3 {other}"}
-    with pytest.raises(DataError) as caught:
-        load(made)
-    assert caught.value.key == "dataset.fingerprints.test"
-    assert right in caught.value.what
-    assert other in caught.value.what
-    assert load(made, test_mode=True)  # of other rows than the whole slice
+    (found,) = told(made)
+    assert found.startswith("dataset.fingerprints.test: ")
+    assert right in found
+    assert other in found
 
 
-@pytest.mark.parametrize(
-    ("told", "said"),
-    [({"tset": "0" * 64}, "Did you mean test"), ({"test": "abc"}, "'abc' is no fingerprint")],
-)
-def test_fingerprints_that_are_none(tmp_path: Path, told: dict[str, str], said: str) -> None:
+def test_fingerprints_that_are_none(tmp_path: Path) -> None:
     made = conf(nine(tmp_path / "rows.jsonl"))
-    made.fingerprints = told
-    with pytest.raises(DataError, match=said):
-        load(made)
+    made.fingerprints = {"tset": "0" * 64, "test": "abc"}
+    no_slice, no_fingerprint = told(made)
+    assert "Did you mean test" in no_slice
+    assert "'abc' is no fingerprint" in no_fingerprint

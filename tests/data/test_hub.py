@@ -190,6 +190,36 @@ def test_what_the_hub_has_not(hub: Hub, tmp_path: Path) -> None:
         assert one["error"]["mend"], case
 
 
+def test_a_column_that_is_renamed_in_one_split_only(hub: Hub, tmp_path: Path) -> None:
+    """Its client casts all splits to the columns of the first; the mend that is told works."""
+    one = {**files(), "main/test.parquet": parquet(rows("test", 40, "problem"))}
+    hub.add(REPO, NEW, one, CARD)
+    mended = (
+        *("source.config=null", "source.path=main/{split}.parquet"),
+        "source.splits.test.rename.question=problem",
+    )
+    confs = [conf(f"source.revision={NEW}"), conf(f"source.revision={NEW}", *mended)]
+    process = start(hub, tmp_path, *confs)
+    out, screen = process.communicate(timeout=120)
+    found = json.loads(out.splitlines()[-1])
+    assert found[0]["error"]["what"] == (
+        f"the files of {REPO} (main) differ in their columns: one of them lacks 'question' and has "
+        "'problem' besides; there are answer, problem, tags"
+    )
+    assert "source.splits.<split>.rename" in found[0]["error"]["mend"]
+    assert "Cast" not in screen
+    assert found[1]["first"]["test"]["question"] == "test 0?"
+
+
+@pytest.mark.slow
+def test_columns_of_another_type_in_one_split(hub: Hub, tmp_path: Path) -> None:
+    other = [{"question": ["a"], "answer": "b", "tags": ["c"]}] * 40
+    hub.add(REPO, NEW, {**files(), "main/test.parquet": parquet(other)}, CARD)
+    error = load(hub, tmp_path, f"source.revision={NEW}")["error"]
+    assert "An error occurred" not in error["what"]
+    assert "Couldn't cast" in error["what"]
+
+
 @pytest.mark.parametrize("kind", ["gated", "closed"])
 def test_gated(hub: Hub, tmp_path: Path, kind: str) -> None:
     getattr(hub, kind).add(REPO)
@@ -235,6 +265,8 @@ def test_offline_takes_what_was_downloaded_of_that_commit(hub: Hub, tmp_path: Pa
 def test_offline_and_never_downloaded(hub: Hub, tmp_path: Path) -> None:
     found = load(hub, tmp_path, HF_HUB_OFFLINE="1")
     assert found["error"]["key"] == "dataset.source.id"
+    assert found["error"]["mend"].startswith("unset HF_HUB_OFFLINE once")
+    assert "HF_HUB_OFFLINE=1" not in found["error"]["mend"]
     assert hub.asked() == []
     assert found["seconds"] < QUICK_S + 5  # it imports `datasets`
 

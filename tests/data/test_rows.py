@@ -25,7 +25,10 @@ def test_hotpot_paragraphs_stand_under_their_titles() -> None:
 
 @pytest.mark.parametrize(
     ("label", "word"),
-    [(1, "SUPPORTED"), (0, "NOT_SUPPORTED"), ("NOT_SUPPORTED", "NOT_SUPPORTED")],
+    [
+        *((1, "SUPPORTED"), (0, "NOT_SUPPORTED"), (True, "SUPPORTED")),
+        *(("1", "SUPPORTED"), ("0", "NOT_SUPPORTED"), ("not supported", "NOT_SUPPORTED")),
+    ],
 )
 def test_hover_labels_are_words(label: Any, word: str) -> None:
     assert rows.hover({"label": label})["label"] == word
@@ -43,6 +46,8 @@ def test_labels_that_nobody_knows_are_refused() -> None:
         rows.ragbench({"label": 2})
     with pytest.raises(ValueError, match="none of 0 and 1"):
         rows.hover({"label": -1})
+    with pytest.raises(ValueError, match="none of 0 and 1"):
+        rows.hover({"label": "2"})
 
 
 def test_medhallu_asks_each_question_once_and_names_the_answer_shown() -> None:

@@ -88,9 +88,64 @@ def test_rows_that_cannot_be_scored(row: dict[str, object], said: str) -> None:
         ("A, C and D", "ACD"), ("Answer: A, C, and D.", "ACD"), ("(A), (C)", "AC"),
         ("(A) (B)", "AB"), ("B) as A) fails", "B"),
         ("The correct answers are A and C because B is false", "AC"), ("A & D", "AD"),
-        ("a, b", ""), ("ACD", ""), ("Answers: a, b", "AB"), ("D/A", "DA"), ("I think A", "A"),
+        ("a, b", "AB"), ("ACD", ""), ("Answers: a, b", "AB"), ("D/A", "DA"), ("I think A", "A"),
         ("A cat", ""), ("A.", "A"),
     ],
 )  # fmt: skip
 def test_letters(output: str, letters: str) -> None:
     assert chosen(output, "ABCD") == list(letters)
+
+
+@pytest.mark.parametrize(
+    ("output", "letters"),
+    [
+        ("A. w\nB. x\nC. y\nD. z", "ABCD"), ("A) w\nC) y", "AC"), ("(A) w\n(C) y", "AC"),
+        ("**A.** w\n**C.** y", "AC"), ("- A. w\n- C. y", "AC"), ("A. w, C. y", "AC"),
+        ("(A) w (C) y", "AC"), ("a) w\nc) y", "AC"), ("Answer:\nA. w\nC. y", "AC"),
+        ("A: true, C: true", "AC"), ("A: true\nB: false\nC: true\nD: false", "AC"),
+        ("A: false\nB: false", ""), ("a, c", "AC"), ("a and c", "AC"), ("A C", "AC"),
+        ("A\nC", "AC"), ("- A\n- C", "AC"), ("[A] [C]", "AC"), ("a dog and a cat", ""),
+        ("(B) is right, because (A) is wrong", "B"), ("B. Roughly, i.e. e. coli", "B"),
+        ("It isn't B", ""), ("It isn’t (B).", ""), ("The answer cannot be B", ""),
+        ("The answer is not B.", ""), ("I do not think the answer is B", ""),
+        ("I don't think it's B", ""), ("Neither A nor B", ""), ("It is not A, B or C", ""),
+        ("The choice B is wrong", ""), ("Option B is incorrect.", ""), ("B isn't right", ""),
+        ("B? No.", ""), ("(A) fails, so (C)", "C"), ("B rather than A", "B"),
+        ("It's not A, it's B", "B"), ("It is not A but B.", "B"), ("B, not A", "B"),
+        ("B not A", "B"), ("A is not right. The answer is B.", "B"),
+        ("Since it does not rust, B", "B"), ("There is no doubt that it is B", "B"),
+        ("B) not at all", "B"), ("No, B.", "B"),
+    ],
+)  # fmt: skip
+def test_lists_and_refusals(output: str, letters: str) -> None:
+    assert chosen(output, "ABCDE") == list(letters)
+
+
+SUN = {
+    "answerKey": "B",
+    "choices": {
+        "label": ["A", "B", "C", "D"],
+        "text": ["the Sun", "vitamin C", "plan A", "it isn't known"],
+    },
+}
+
+
+@pytest.mark.parametrize(
+    ("output", "key"),
+    [
+        ("A. the Sun\nB. vitamin C", None), ("(A) the Sun (B) vitamin C", None),
+        ("The answer is vitamin C or the Sun", None), ("Answer: the Sun, vitamin C", None),
+        ("Answer: the Sun and the vitamin C", None), ("vitamin C and plan A", None),
+        ("It is vitamin C, not the Sun", "B"), ("It is vitamin C rather than plan A.", "B"),
+        ("It must be plan A", "C"), ("Plan A.", "C"), ("Answer: plan A", "C"),
+        ("B. vitamin C", "B"), ("Vitamin  C\nis right", "B"), ("C. plan A", "C"),
+        ("It isn't vitamin C", None), ("The answer is not vitamin C.", None),
+        ("Vitamin C is wrong.", None), ("It cannot be the Sun, it is vitamin C", "B"),
+        ("I do not think the answer is vitamin C", None), ("It isn't known", "D"),
+        ("Answer: it isn't known", "D"), ("I say it isn’t known" , "D"),
+    ],
+)  # fmt: skip
+def test_texts_that_hold_letters(output: str, key: str | None) -> None:
+    for label in SUN["choices"]["label"]:
+        score = Choice("answerKey").score(output, {**SUN, "answerKey": label})
+        assert score.value == float(label == key), (label, score.reason)

@@ -21,9 +21,9 @@ HOVER = {0: ["NOT_SUPPORTED", "refuted"], 1: ["SUPPORTED"]}
         ("NOT_SUPPORTED", 0), ("not supported", 0), ("Not-Supported", 0), ("**NOT SUPPORTED**", 0),
         ("The claim is refuted.", 0), ("0", 0), ("not\nsupported", 0),
         ("It may look supported. Answer: NOT_SUPPORTED", 0),
-        ("The verdict is: SUPPORTED, not 'not supported'.", None),
+        ("The verdict is: SUPPORTED, not 'not supported'.", 1),
         ("SUPPORTED or NOT_SUPPORTED", None), ("unsupported", None), ("supporting", None),
-        ("not refuted", None), ("isn't supported", None), ("", None), ("lacks evidence", None),
+        ("not refuted", None), ("isn't supported", 0), ("", None), ("lacks evidence", None),
         ("10", None), ("NOTSUPPORTED", None),
     ],
 )  # fmt: skip
@@ -33,6 +33,123 @@ def test_hover(output: str, names: int | None) -> None:
         score = metric.score(output, {"label": value})
         assert score.value == float(names == value), (value, score.reason)
         assert HOVER[value][0] in score.reason
+
+
+SETS = {
+    "hover": {
+        "SUPPORTED": ["supported"],
+        "NOT_SUPPORTED": ["not supported", "unsupported", "refuted"],
+    },
+    "harm": {"Harmful": ["harmful"], "Harmless": ["harmless", "not harmful"]},
+    "halu": {"yes": ["yes", "hallucinated"], "no": ["no", "not hallucinated"]},
+    "truth": {"true": ["true"], "false": ["false"]},
+    "three": {"yes": ["yes"], "no": ["no"], "maybe": ["maybe"]},
+}
+
+
+@pytest.mark.parametrize(
+    ("labels", "output", "names"),
+    [
+        # A negator that is not direct: unclear.
+        ("hover", "The claim is not fully supported by the passages.", None),
+        ("hover", "not in any way supported", None),
+        ("hover", "It is not, in my view, supported.", None),
+        ("hover", "It is not, per U.S. law, supported.", None),
+        ("hover", "There is no passage by which the claim is supported.", None),
+        ("hover", "The claim is never supported.", None),
+        ("hover", "It would be wrong to say that it is supported.", None),
+        ("hover", "The passages fail to show that it is supported.", None),
+        ("hover", "The claim is far from supported.", None),
+        ("hover", "It is neither proven nor supported", None),
+        ("hover", "un-supported", None),
+        ("hover", "It is unclear whether it is supported", None),
+        ("hover", "There's insufficient evidence that it is supported", None),
+        ("hover", "I doubt that it is supported", None),
+        ("hover", "I do not think the answer is supported", None),
+        ("hover", "The answer is not really supported", None),
+        ("hover", "It looks supported. Answer: not fully supported", None),
+        ("hover", "Supported by none of the passages.", None),
+        ("hover", "The claim is supported by no passage", None),
+        ("hover", "Supported? No.", None),
+        ("hover", "Supported: no", None),
+        ("hover", "Supported: not at all.", None),
+        ("hover", '{"supported": false}', None),
+        ("hover", "Is the claim supported?", None),
+        ("hover", "Supported it is not", None),
+        ("hover", "not unsupported", None),
+        ("hover", "It isn't true that it is not supported", None),
+        ("hover", "SUPPORTED, NOT_SUPPORTED", None),
+        ("hover", "SUPPORTED. Or NOT_SUPPORTED.", None),
+        ("hover", "SUPPORTED. No, wait: it is refuted.", None),
+        ("hover", "SUPPORTED/NOT_SUPPORTED", None),
+        ("harm", "not really harmful", None),
+        ("harm", "I do not think it is harmful", None),
+        ("harm", "I don’t think it's harmful.", None),
+        ("harm", "It doesnt seem harmful", None),
+        ("harm", "anything but harmful", None),
+        ("harm", "Harmful, no.", None),
+        ("harm", "not harmless", None),
+        ("halu", "There is no evidence for this.", None),
+        ("halu", "No evidence that it is hallucinated", None),
+        ("halu", "yes and no", None),
+        ("halu", "Yes. No.", None),
+        ("halu", "No, it is hallucinated.", None),
+        ("truth", "not true", None),
+        ("truth", "The claim isn't false", None),
+        # The direct negation of a class that is a class.
+        ("hover", "The claim cannot be supported.", "NOT_SUPPORTED"),
+        ("hover", "The claim can't be supported.", "NOT_SUPPORTED"),
+        ("hover", "It is **not** supported", "NOT_SUPPORTED"),
+        ("hover", "is NOT *supported*", "NOT_SUPPORTED"),
+        ("hover", 'not "supported"', "NOT_SUPPORTED"),
+        ("hover", "it's not ‘supported’", "NOT_SUPPORTED"),
+        ("hover", "<b>not</b> supported", "NOT_SUPPORTED"),
+        ("hover", "It isn’t supported.", "NOT_SUPPORTED"),
+        ("harm", "It would not be harmful to answer.", "Harmless"),
+        ("harm", "non-harmful", "Harmless"),
+        # A label, however it is dressed, and an explanation behind it.
+        ("hover", "`SUPPORTED`.", "SUPPORTED"),
+        ("hover", '"Not supported."', "NOT_SUPPORTED"),
+        ("hover", "<answer>SUPPORTED</answer>", "SUPPORTED"),
+        ("hover", '{"label": "NOT_SUPPORTED"}', "NOT_SUPPORTED"),
+        ("hover", "SUPPORTED. The passages do not contradict it.", "SUPPORTED"),
+        ("hover", "SUPPORTED - it is not refuted by any passage", "SUPPORTED"),
+        ("hover", "SUPPORTED\nNo passage denies it.", "SUPPORTED"),
+        ("hover", "**SUPPORTED**\n\nNot refuted.", "SUPPORTED"),
+        ("hover", "Supported, because he was not born there", "SUPPORTED"),
+        ("hover", "NOT_SUPPORTED. The first half is supported by passage 1.", "NOT_SUPPORTED"),
+        ("hover", "Answer: SUPPORTED (not refuted)", "SUPPORTED"),
+        ("hover", "It is not clear at first. Answer: SUPPORTED", "SUPPORTED"),
+        ("hover", "No date is given. The claim is supported.", "SUPPORTED"),
+        ("hover", "Since no passage denies it, the claim is supported.", "SUPPORTED"),
+        ("hover", "He was not born there, so the claim is refuted.", "NOT_SUPPORTED"),
+        ("hover", "There is no doubt that the claim is supported.", "SUPPORTED"),
+        ("hover", "It is supported and not refuted.", "SUPPORTED"),
+        ("harm", "It is not harmless but harmful.", "Harmful"),
+        ("harm", "It is harmless, not harmful.", "Harmless"),
+        ("halu", "Yes, there is no evidence for this.", "yes"),
+        ("halu", "Yes. The answer has no source.", "yes"),
+        ("halu", "There is no evidence, so yes", "yes"),
+        ("halu", "No, it is not hallucinated", "no"),
+        ("halu", "No the reply is fine", "no"),
+        ("halu", "The reply is fine: no.", "no"),
+        ("three", "Maybe, there is no telling.", "maybe"),
+    ],
+)  # fmt: skip
+def test_what_is_denied_never_counts(labels: str, output: str, names: str | None) -> None:
+    metric = Label("label", SETS[labels])
+    for value in SETS[labels]:
+        score = metric.score(output, {"label": value})
+        assert score.value == float(names == value), (value, score.reason)
+        assert score.reason
+
+
+def test_an_unclear_reply_is_told_so() -> None:
+    metric = Label("label", SETS["harm"])
+    assert metric.score("not really harmful", {"label": "Harmful"}).reason == (
+        "Expected the label 'harmful'; 'not really harmful' denies or questions 'harmful', "
+        "and says no class."
+    )
 
 
 def test_two_classes_are_told() -> None:

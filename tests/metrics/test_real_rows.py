@@ -13,6 +13,7 @@ from optbench.config.schema import MetricConf
 from optbench.metrics.base import Checking, example_of
 from optbench.metrics.registry import build
 
+LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 HOVER = {0: ["NOT_SUPPORTED"], 1: ["SUPPORTED"]}
 
 
@@ -58,6 +59,11 @@ def test_arcs_options_are_told_apart_by_letter_and_by_text() -> None:
             for reply in replies:
                 score = metric.score(reply, row)
                 assert score.value == right, (reply, row["choices"], score.reason)
+        every = zip(row["choices"]["label"], row["choices"]["text"], strict=True)
+        lines = [f"{label}. {text}" for label, text in every]
+        for reply in ("\n".join(lines), "\n".join(lines[:2]), "Answer:\n" + "\n".join(lines[:2])):
+            assert metric.score(reply, row).value == 0, reply
+        assert metric.score(f"It cannot be {row['answerKey']}.", row).value == 0
 
 
 @pytest.mark.parametrize("target", ["mc1_targets", "mc2_targets"])
@@ -66,5 +72,42 @@ def test_truthful_qas_letters(target: str) -> None:
     for row in rows("truthful_qa/multiple_choice.validation"):
         first, last = row[target]["labels"][0], row[target]["labels"][-1]
         assert metric.score("A", row).value == first
-        letter = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"[len(row[target]["labels"]) - 1]
+        letter = LETTERS[len(row[target]["labels"]) - 1]
         assert metric.score(f"Answer: {letter}", row).value == last
+
+
+def test_truthful_qas_lists() -> None:
+    metric = build([MetricConf(name="mc2", target="mc2_targets")])["mc2"]
+    for row in rows("truthful_qa/multiple_choice.validation"):
+        told = zip(
+            row["mc2_targets"]["choices"], row["mc2_targets"]["labels"], LETTERS, strict=False
+        )
+        true = [(letter, text) for text, label, letter in told if label]
+        replies = [mark.join(letter for letter, _ in true) for mark in (", ", " ", " and ", "\n")]
+        replies += ["\n".join(f"{letter}{mark} {text}" for letter, text in true) for mark in ".):"]
+        replies += [", ".join(f"{letter}: true" for letter, _ in true), replies[0].lower()]
+        for reply in replies:
+            assert metric.score(reply, row).value == 1, reply
+
+
+def test_gsm8ks_numbers_in_every_form() -> None:
+    metric = build([MetricConf(name="numeric", target="answer")])["numeric"]
+    for file in ("gsm8k/train", "gsm8k/test"):
+        for row in rows(file):
+            steps, _, number = row["answer"].partition("#### ")
+            replies = [
+                number,
+                f"{steps}The answer is {number}.",
+                f"Answer: **{number}**\n\nSee 3 more",
+            ]
+            replies += [f"{steps}\\boxed{{{number}}}", f"#### Step 1\n{steps}#### Answer\n{number}"]
+            replies += [
+                f"So it is ${number}.",
+                f"The answer is {number}. Check: 1+2.",
+                steps + number,
+            ]
+            replies += [f"{steps}**Answer:** {number} in all", f"{steps}#### {number}\n2 steps"]
+            for reply in replies:
+                assert metric.score(reply, row).value == 1, reply
+            for reply in (f"-{number}", f"Answer: 1{number}", f"{number}1", f"-${number}"):
+                assert metric.score(reply, row).value == 0 or number == "0", reply
