@@ -39,6 +39,11 @@ def explain(error: BaseException) -> str:
     return f"error: {type(error).__name__}: {error}\n  {TRACEBACK_HINT}"
 
 
+def counted(number: int, name: str) -> str:
+    """A number of things: ``1 task``, ``1,200 tasks``."""
+    return f"{number:,} {name}{'' if number == 1 else 's'}"
+
+
 def close_names(name: str, known: Iterable[str]) -> str:
     """`` Did you mean a or b? Known: ...``, as the tail of a sentence."""
     options = sorted(known)

@@ -22,6 +22,11 @@ def is_on_this_machine(options: Mapping[str, Any]) -> bool:
     return bool(_chosen(options) == "processes")
 
 
+def has_this_environment(options: Mapping[str, Any]) -> bool:
+    """Whether the jobs see this process's environment and packages: Slurm's do, another host's not."""
+    return _chosen(options) in (None, "processes", "inprocess", "slurm")
+
+
 def is_inprocess(options: Mapping[str, Any]) -> bool:
     """Whether jobs run in this very process, one after the other."""
     return _chosen(options) in (None, "inprocess")

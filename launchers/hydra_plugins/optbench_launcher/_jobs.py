@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from optbench.models.llamacpp import Opening
+from optbench.preflight.together import Marks
 
 LONGEST_LINE = 300
 """Characters of an error on the screen; all of it is in the job's log."""
@@ -77,6 +78,7 @@ class Job:
         folder: Its output folder.
         words: Its overrides; none for a task that stands alone.
         identity: Of its task; None for a job of any other app.
+        marks: Of its task, what it has in common with others; None for a job of any other app.
         models: The embedded models that it asks, each with its short name.
         attempts: How often it was started in this launch.
     """
@@ -86,6 +88,7 @@ class Job:
     folder: Path
     words: tuple[str, ...] = ()
     identity: str | None = None
+    marks: Marks | None = None
     models: tuple[tuple[Opening, str], ...] = ()
     attempts: int = 0
     outcome: Outcome | None = None

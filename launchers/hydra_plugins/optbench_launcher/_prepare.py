@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from omegaconf import DictConfig, OmegaConf, open_dict
 
-from optbench.complaints import explain
+from optbench.complaints import counted, explain
 from optbench.config.resolvers import folder_name
 from optbench.config.schema import Config
 from optbench.errors import ConfigError
+from optbench.preflight.together import marks
 from optbench.task import Task
 
 from ._compose import Composer
@@ -86,6 +87,7 @@ class Preparation:
             self._sweep / name,
             tuple(words),
             identity=task.identity,
+            marks=marks(task.plain),
             models=tuple(needed(task).items()),
         )
 
@@ -106,24 +108,34 @@ class Preparation:
         return cfg
 
 
-def all_or_none(make: Callable[[Sequence[str]], T], jobs: Sequence[Sequence[str]]) -> list[T]:
+def all_or_none(
+    make: Callable[[Sequence[str]], T],
+    jobs: Sequence[Sequence[str]],
+    places: Sequence[str] = (),
+) -> list[T]:
     """Something for each job, or all that is wrong with any of them.
+
+    Args:
+        make: Makes it of a job's overrides.
+        jobs: The overrides of each.
+        places: Where each stands in a manifest; none where there is no manifest.
 
     Raises:
         ConfigError: With every reason, and how many combinations it spoils.
     """
     made: list[T] = []
     wrong: dict[str, list[str]] = {}
-    for job in jobs:
+    for number, job in enumerate(jobs):
         try:
             made.append(make(job))
         except Exception as error:  # Hydra's, OmegaConf's, or a resolver's
             why = explain(error).removeprefix("error: ")
-            wrong.setdefault(why, []).append(" ".join(job))
+            place = f"{places[number]}: " if places and places[number] else ""
+            wrong.setdefault(why, []).append(place + " ".join(job))
     if wrong:
         bad = sum(len(combinations) for combinations in wrong.values())
         raise ConfigError(
-            f"{bad} of {len(jobs)} combinations cannot be composed, nothing was started:\n  "
+            f"{bad} of {counted(len(jobs), 'combination')} cannot be composed, nothing was started:\n  "
             + "\n  ".join(
                 f"{why}\n    in {combinations[0]}"
                 + (f" and {len(combinations) - 1} more" if len(combinations) > 1 else "")

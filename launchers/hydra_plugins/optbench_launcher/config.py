@@ -74,6 +74,9 @@ class OptbenchLauncherConf:
     max_failures: int | None = None
     # Further attempts at a job that failed, died or took too long; what it paid for it keeps.
     retries: int = 0
+    # Look at all tasks before the first job starts, and start none where one could not work; false:
+    # each job looks for itself, so that a dataset that cannot be read does not stop the others.
+    preflight: bool = True
     # Run only the jobs that failed before (retry_failed=<sweep dir> sets it).
     only_failed: bool = False
     # Go on although packages or rows have changed since the jobs in the sweep's folder ran.
