@@ -111,6 +111,9 @@ class MatrixSweeperConf:
     rows: list[Any] | None = None
     # A JSON manifest whose tasks are such rows (manifest=<file> sets it).
     manifest: str | None = None
+    # Let the manifest name code to import, files to read, and servers and keys to use: as much as a
+    # command line may. Only for one whose author you trust.
+    trust_manifest: bool = False
 
 
 ConfigStore.instance().store(
