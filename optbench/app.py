@@ -120,5 +120,6 @@ def _overrides_last(words: list[str]) -> list[str]:
 def _exit_code(error: Exception) -> int:
     from hydra.errors import HydraException
     from omegaconf.errors import OmegaConfBaseException
+    from yaml import YAMLError
 
-    return 2 if isinstance(error, HydraException | OmegaConfBaseException) else 1
+    return 2 if isinstance(error, HydraException | OmegaConfBaseException | YAMLError) else 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, TypeVar
 
 from hydra.errors import (
     ConfigCompositionException,
@@ -14,9 +14,11 @@ from hydra.errors import (
     OverrideParseException,
 )
 from omegaconf.errors import OmegaConfBaseException
+from yaml import MarkedYAMLError
 
 from optbench.errors import OptbenchError
 
+E = TypeVar("E", bound=BaseException)
 TRACEBACK_HINT = "HYDRA_FULL_ERROR=1 shows the traceback."
 
 
@@ -26,6 +28,9 @@ def explain(error: BaseException) -> str:
         return f"error: {error}"
     if isinstance(error, MissingConfigException):
         return _missing_option(error)
+    unreadable = _find(error, MarkedYAMLError)
+    if unreadable is not None:
+        return _bad_yaml(unreadable)
     config_error = _find(error, OmegaConfBaseException)
     if config_error is not None:
         return _bad_key(error, config_error)
@@ -37,6 +42,11 @@ def explain(error: BaseException) -> str:
     if isinstance(error, HydraException):
         return f"error: {error}"
     return f"error: {type(error).__name__}: {error}\n  {TRACEBACK_HINT}"
+
+
+def counted(number: int, name: str) -> str:
+    """A number of things: ``1 task``, ``1,200 tasks``."""
+    return f"{number:,} {name}{'' if number == 1 else 's'}"
 
 
 def close_names(name: str, known: Iterable[str]) -> str:
@@ -65,7 +75,20 @@ def _bad_key(error: BaseException, cause: OmegaConfBaseException) -> str:
         return f"error: {key}: there is no such key.{close_names(name, fields)}"
     said = str(error).splitlines()[0]
     prefix = f"{said} " if isinstance(error, ConfigCompositionException) and said != told else ""
-    return f"error: {key}: {prefix}{told}" if key else f"error: {prefix}{told}"
+    # Hydra's own advice stands in lines that are cut here.
+    mend = (
+        f"\n  mend: '++{key.rpartition('.')[0]}=...' adds what is not there yet"
+        if "is not in struct" in told and "." in key
+        else ""
+    )
+    return f"error: {key}: {prefix}{told}{mend}" if key else f"error: {prefix}{told}"
+
+
+def _bad_yaml(error: MarkedYAMLError) -> str:
+    mark = error.problem_mark or error.context_mark
+    where = f"'{mark.name}', line {mark.line + 1}, column {mark.column + 1}" if mark else "a file"
+    said = " ".join(str(error.problem or error.context or "is no YAML").split())
+    return f"error: {where}: cannot be read as YAML: {said}\n  mend: repair the file"
 
 
 def _fields(object_type: Any) -> list[str]:
@@ -74,9 +97,7 @@ def _fields(object_type: Any) -> list[str]:
     return [field.name for field in dataclasses.fields(object_type)]
 
 
-def _find(
-    error: BaseException | None, kind: type[OmegaConfBaseException]
-) -> OmegaConfBaseException | None:
+def _find(error: BaseException | None, kind: type[E]) -> E | None:
     while error is not None:
         if isinstance(error, kind):
             return error

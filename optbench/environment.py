@@ -32,10 +32,15 @@ _EMBEDDED = {
 }
 
 
-def prepare(tracking: TrackingConf) -> None:
-    """Sets what is not set; with the embedded backend Opik's address is always its own."""
+def quiet() -> None:
+    """Sets what holds whoever is told about a task."""
     for name, value in _ALWAYS.items():
         os.environ.setdefault(name, value)
+
+
+def prepare(tracking: TrackingConf) -> None:
+    """Sets what is not set; with the embedded backend Opik's address is always its own."""
+    quiet()
     if tracking.kind is TrackingKind.local:
         os.environ.update(_EMBEDDED)
         os.environ.pop("OPIK_API_KEY", None)

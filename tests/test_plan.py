@@ -87,7 +87,7 @@ def test_it_needs_no_key_and_leaves_nothing_behind(mode: list[str], tmp_path: Pa
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     tasks = 2 if mode else 1
-    assert f"plan: {tasks} tasks ({tasks} new), about" in done.stdout
+    assert f"plan: {tasks} task{'s' * (tasks > 1)} ({tasks} new), about" in done.stdout
     assert "stops all jobs at $5.00" in done.stdout
     assert list(tmp_path.iterdir()) == []
 

@@ -60,4 +60,5 @@ def _register_resolvers() -> None:
 
     secrets.register()
     register_resolver("optbench.folder", resolvers.folder)
+    register_resolver("optbench.last", resolvers.last)
     register_resolver("optbench.stem", resolvers.stem)

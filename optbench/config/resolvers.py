@@ -32,6 +32,13 @@ def _safe(name: str) -> str:
     return kept.strip(".")[:64] or "_"
 
 
+def last(key: str, *, _parent_: Any) -> str:
+    """What follows the last slash of a sibling key's value: of ``openai/gpt-4.1`` all of ``gpt-4.1``."""
+    if OmegaConf.is_missing(_parent_, key) or not _parent_[key]:
+        return "unnamed"
+    return str(_parent_[key]).rstrip("/").rpartition("/")[2]
+
+
 def stem(key: str, *, _parent_: Any) -> str:
     """The name, without folder and ending, of the file that a sibling key gives."""
     if OmegaConf.is_missing(_parent_, key) or not _parent_[key]:

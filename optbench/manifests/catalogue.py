@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping
 from functools import cached_property
 from typing import Any
 
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -25,6 +27,7 @@ class Catalogue:
     def __init__(self, loader: Any, master: DictConfig) -> None:
         self._loader = loader
         self._master = master
+        self._parser = OverridesParser.create(config_loader=loader)
         self._options: dict[str, list[str]] = {}
         self._composed: dict[tuple[str, ...], DictConfig] = {}
         self._nodes: dict[tuple[str, str], DictConfig] = {}
@@ -38,6 +41,31 @@ class Catalogue:
             )
             self._options[group] = [str(name) for name in found]
         return self._options[group]
+
+    def parsed(self, override: str) -> Override:
+        """An override as Hydra reads it.
+
+        Raises:
+            HydraException: When it is none.
+        """
+        return self._parser.parse_override(override)
+
+    def named(self, group: str, name: str) -> str | None:
+        """The option whose config has a name, the one that is called so before others.
+
+        None where there is none.
+        """
+        options = self.options(group)
+        if name in options:
+            return name
+        for option in options:
+            try:
+                node = self.node(group, option)
+            except (HydraException, OmegaConfBaseException):  # of another option: not asked for
+                continue
+            if str(node.get("name")) == name:
+                return option
+        return None
 
     def composed(self, *words: str) -> DictConfig:
         """The config that overrides give.

@@ -18,11 +18,12 @@ from omegaconf import DictConfig, OmegaConf
 
 from optbench import config
 from optbench.app import conf_folder
-from optbench.complaints import explain
+from optbench.complaints import counted, explain
 from optbench.config.compat import VERSION_BASE
 from optbench.errors import ConfigError, OptbenchError
 from optbench.manifests.catalogue import Catalogue
 from optbench.manifests.export import Manifest, export
+from optbench.manifests.row import TRUST
 from optbench.results.layout import job_folders, read_json
 
 SHOWN = 12
@@ -38,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if given.output is None:
             print(written, end="")
         else:
-            given.output.write_text(written, encoding="utf-8")
+            _write(given.output, written)
     except Exception as error:
         print(explain(error), file=sys.stderr)
         sys.exit(error.exit_code if isinstance(error, OptbenchError) else 2)
@@ -108,13 +109,26 @@ def _recorded(folder: Path) -> list[dict[str, Any]]:
     return tasks
 
 
+def _write(file: Path, written: str) -> None:
+    try:
+        file.write_text(written, encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(
+            f"cannot write '{file}': {error.strerror}",
+            key="-o",
+            mend="name a file in a folder that is there",
+        ) from error
+
+
 def _warnings(made: Manifest) -> list[str]:
-    lines = [f"{len(made.content['tasks'])} tasks written"]
+    lines = [f"{counted(len(made.content['tasks']), 'task')} written"]
     if made.beside:
         lines.append(
             "warning: the format has no field for these; they stand in x_optbench, which the "
             f"reference runner passes over: {_some(made.beside)}"
         )
+    if made.needs_trust:
+        lines.append(f"warning: it names code, files, servers or keys: who runs it adds {TRUST}")
     if made.changed:
         lines.append(
             "warning: the manifest cannot say these as they are, and gives other tasks in their "

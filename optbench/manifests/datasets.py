@@ -26,7 +26,7 @@ def dataset_row(row: Row, task: Task, catalogue: Catalogue) -> Chosen | None:
     specs = _specs(task)
     named = task.get("dataset") or next(iter(specs.values()), None)
     if named is None:
-        row.problem(task["optimizer"], "its dataset is missing")
+        row.problem(Field(task.dataset, None), "states no dataset")
         return None
     name = _resolved(row, named, catalogue)
     if name is None:

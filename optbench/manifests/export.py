@@ -18,6 +18,7 @@ from optbench.config.words import text, word
 from optbench.data.items import SLICES
 from optbench.errors import ConfigError
 from optbench.manifests.catalogue import Catalogue
+from optbench.manifests.read import ManifestError
 from optbench.manifests.translate import translate, with_overrides
 
 Plain = Mapping[str, Any]
@@ -33,11 +34,13 @@ class Manifest(NamedTuple):
         content: As JSON has it.
         beside: Keys that the format has no field for.
         changed: Tasks that the manifest does not give back as they were.
+        needs_trust: Whether a launch must trust it, for it names code or servers.
     """
 
     content: dict[str, Any]
     beside: list[str]
     changed: list[str]
+    needs_trust: bool
 
 
 def export(tasks: Sequence[Plain], catalogue: Catalogue) -> Manifest:
@@ -57,7 +60,11 @@ def export(tasks: Sequence[Plain], catalogue: Catalogue) -> Manifest:
     content = {"seed": seed, "tasks": [one.write() for one in written]}
     beside = dict.fromkeys(key for one in written for key in one.beside)
     changed = [one.title for one in written if not one.comes_back()]
-    return Manifest(content, list(beside), changed)
+    try:
+        translate(content, catalogue, "export")
+    except ManifestError:  # trusted, it was read back above
+        return Manifest(content, list(beside), changed, needs_trust=True)
+    return Manifest(content, list(beside), changed, needs_trust=False)
 
 
 @dataclass
@@ -110,13 +117,14 @@ class _Task:
 
     def _option(self, group: str) -> str:
         name = str(self.plain[group]["name"])
-        if name not in self.catalogue.options(group):
+        option = self.catalogue.named(group, name)
+        if option is None:
             raise ConfigError(
                 f"'{name}' is no option of the group {group}",
                 key="export",
                 mend="give the folder of your own options: --config-dir",
             )
-        return name
+        return option
 
     def _model(self, group: str) -> str:
         """litellm's name where it leads back to the model, else the option's own."""
@@ -138,7 +146,8 @@ class _Task:
     def _composed(self) -> dict[str, Any]:
         """The config that the entry gives, as far as it is written."""
         manifest = {"seed": self.seed, "tasks": [self.fields]}
-        (row,) = translate(manifest, self.catalogue, "export").rows
+        # Its own overrides may name code; who runs the manifest must trust it.
+        (row,) = translate(manifest, self.catalogue, "export", trusted=True).rows
         if "x_optbench" not in self.fields:
             row = with_overrides(row, self.overrides)
         words = [word(key, value) for key, value in row.items()]

@@ -8,7 +8,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from optbench.complaints import close_names
-from optbench.manifests import reference
+from optbench.manifests import reference, trust
 from optbench.manifests.datasets import Chosen
 from optbench.manifests.row import Row
 from optbench.manifests.tasks import Field, Task
@@ -60,6 +60,9 @@ def _ours(
             field, f"there is no metric '{name}'.{close_names(name, {*known, *reference.METRICS})}"
         )
         return None
+    if name not in own:
+        for why in trust.metric(name):
+            row.untrusted(field, why)
     target = params.pop("target", None)
     if name in own and target is None and not params:
         # With the columns and labels that this very dataset has.

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from importlib import resources
 from pathlib import Path
@@ -18,6 +20,14 @@ SHOWN = 20
 """Problems that are printed; the rest is counted."""
 _LONGEST = 160
 """Characters of one problem's text."""
+
+
+MAX_DEPTH = 40
+"""Levels of nesting; no field of the format needs more than ten."""
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+At = tuple[str | int, ...]
+"""A place in a manifest: keys and indices."""
 
 
 class Problem(NamedTuple):
@@ -46,6 +56,15 @@ class ManifestError(ConfigError):
         return ManifestError, (self.file, self.problems)
 
 
+class Reading(NamedTuple):
+    """What a manifest's file holds."""
+
+    fitting: dict[str, Any]
+    """As much of it as fits the schema; a task or generator that does not is null."""
+    problems: list[Problem]
+    """Every place that does not fit."""
+
+
 def read(path: Path) -> dict[str, Any]:
     """A manifest that fits the schema.
 
@@ -53,14 +72,72 @@ def read(path: Path) -> dict[str, Any]:
         ConfigError: When there is no such file, or it is none that can be read as JSON.
         ManifestError: With every place that does not fit.
     """
+    found = examined(path)
+    if found.problems:
+        raise ManifestError(str(path), found.problems)
+    return found.fitting
+
+
+def examined(path: Path) -> Reading:
+    """A manifest, and what in it does not fit the schema.
+
+    Raises:
+        ConfigError: When there is no such file, or it is none that can be read as JSON.
+    """
     manifest = _parsed(_text(path), str(path))
-    problems = list(_misfits(manifest))
-    if not problems and not manifest.get("tasks") and not manifest.get("generators"):
-        problems = [Problem("$", "states no task: 'tasks' and 'generators' are empty")]
-    if problems:
-        raise ManifestError(str(path), problems)
-    checked: dict[str, Any] = manifest
-    return checked
+    found = [*_unwritable(manifest, str(path)), *_misfits(manifest)]
+    if not found and not manifest.get("tasks") and not manifest.get("generators"):
+        return Reading({}, [Problem("$", "states no task: 'tasks' and 'generators' are empty")])
+    return Reading(_fitting(manifest, [at for at, _ in found]), [one for _, one in found])
+
+
+def _fitting(manifest: Any, bad: Iterable[At]) -> dict[str, Any]:
+    """What is left to look at beside places that do not fit: their names may be wrong as well."""
+    if not isinstance(manifest, dict):
+        return {}
+    kept = {key: list(one) if isinstance(one, list) else one for key, one in manifest.items()}
+    for at in bad:
+        if not at:
+            continue
+        if len(at) > 1 and isinstance(kept.get(str(at[0])), list):
+            kept[str(at[0])][int(at[1])] = None
+        else:
+            kept.pop(str(at[0]), None)
+    return kept
+
+
+def _unwritable(manifest: Any, file: str) -> Iterator[tuple[At, Problem]]:
+    """What JSON has and no config can hold; and an end of nesting, which all that follows relies on.
+
+    Raises:
+        ConfigError: When it is nested too deeply.
+    """
+    left: list[tuple[At, Any]] = [((), manifest)]
+    while left:
+        at, value = left.pop()
+        if len(at) > MAX_DEPTH:
+            raise _no_json(file, f"{_json_path(at[:MAX_DEPTH])}... is nested too deeply")
+        if isinstance(value, dict):
+            left += [((*at, key), one) for key, one in reversed(value.items())]
+            texts = [str(key) for key in value]
+        elif isinstance(value, list):
+            left += [((*at, index), one) for index, one in reversed(list(enumerate(value)))]
+            texts = []
+        else:
+            texts = [value] if isinstance(value, str) else []
+        if any(_SURROGATE.search(text) for text in texts):
+            yield at, Problem(_json_path(at), "holds half of a surrogate pair, which is no text")
+        if isinstance(value, float) and not math.isfinite(value):
+            yield at, Problem(_json_path(at), "is a number too large")
+
+
+def _json_path(at: At) -> str:
+    def step(part: str | int) -> str:
+        if isinstance(part, int):
+            return f"[{part}]"
+        return f".{part}" if part.isidentifier() else f"[{part!a}]"
+
+    return "$" + "".join(map(step, at))
 
 
 def _text(path: Path) -> str:
@@ -96,7 +173,11 @@ def _parsed(text: str, file: str) -> Any:
         why = f"line {error.lineno}, column {error.colno}: {error.msg}"
     except (ValueError, RecursionError) as error:
         why = str(error) if isinstance(error, ValueError) else "nested too deeply"
-    raise ConfigError(f"'{file}' is not JSON: {why}", key=KEY, mend="repair the file")
+    raise _no_json(file, why)
+
+
+def _no_json(file: str, why: str) -> ConfigError:
+    return ConfigError(f"'{file}' is not JSON: {why}", key=KEY, mend="repair the file")
 
 
 def _once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -112,14 +193,19 @@ def _no_number(name: str) -> Any:
     raise ValueError(f"{name} is no JSON number")
 
 
-def _misfits(manifest: Any) -> Iterator[Problem]:
+def _misfits(manifest: Any) -> Iterator[tuple[At, Problem]]:
     # Here: it takes a tenth of a second, which no other command need wait for.
-    from jsonschema import Draft202012Validator
+    from jsonschema import Draft202012Validator, validators
 
+    # JSON Schema calls 1.0 an integer; a config does not.
+    types = Draft202012Validator.TYPE_CHECKER.redefine(
+        "integer", lambda _, one: isinstance(one, int) and not isinstance(one, bool)
+    )
+    validator = validators.extend(Draft202012Validator, type_checker=types)
     schema = json.loads(resources.files(__package__).joinpath("schema.json").read_text("utf-8"))
-    errors: Iterable[Any] = Draft202012Validator(schema).iter_errors(manifest)
+    errors: Iterable[Any] = validator(schema).iter_errors(manifest)
     for error in sorted(errors, key=lambda one: [str(part) for part in one.absolute_path]):
-        yield from _said(error)
+        yield from ((tuple(error.absolute_path), problem) for problem in _said(error))
 
 
 def _said(error: Any) -> Iterator[Problem]:

@@ -6,19 +6,23 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from hydra.errors import HydraException
+
 from optbench.complaints import close_names
 from optbench.config.words import Raw, covers
-from optbench.manifests import optimizers, reference
+from optbench.manifests import optimizers, reference, trust
 from optbench.manifests.catalogue import Catalogue, likely_option
 from optbench.manifests.datasets import dataset_row, wanted
 from optbench.manifests.metrics import metrics_value
-from optbench.manifests.read import ManifestError, read
+from optbench.manifests.read import ManifestError, Problem, examined
 from optbench.manifests.row import Row
-from optbench.manifests.tasks import Task, tasks
+from optbench.manifests.tasks import Field, Task, tasks
 
 CONTROLLER_KEYS = ("hydra", "engine", "suite", "plan", "replay", "cache", "tracking")
 """What a launch chooses once, and so no task of a manifest."""
 
+_LONGEST = 200
+"""Characters of what is said of an override that cannot be read."""
 _LENGTH = ("max_tokens", "max_completion_tokens")
 
 
@@ -27,22 +31,44 @@ class Translation(NamedTuple):
 
     rows: list[dict[str, Any]]
     """One for each task: values by the keys of overrides."""
+    places: list[str]
+    """Where each of them stands, as a JSON path."""
     notes: list[str]
     """Where a meaning differs from the reference's, each once."""
 
 
-def load(path: Path, catalogue: Catalogue) -> Translation:
+def load(path: Path, catalogue: Catalogue, *, trusted: bool = False) -> Translation:
     """Reads a manifest and translates it.
+
+    Args:
+        path: The file.
+        catalogue: The options that its names choose from.
+        trusted: Whether it may name code and servers.
 
     Raises:
         ConfigError: When the file cannot be read.
         ManifestError: With everything in it that does not fit or that nothing here answers to.
     """
-    return translate(read(path), catalogue, str(path))
+    found = examined(path)
+    return translate(found.fitting, catalogue, str(path), trusted=trusted, problems=found.problems)
 
 
-def translate(manifest: Mapping[str, Any], catalogue: Catalogue, file: str) -> Translation:
+def translate(
+    manifest: Mapping[str, Any],
+    catalogue: Catalogue,
+    file: str,
+    *,
+    trusted: bool = False,
+    problems: Sequence[Problem] = (),
+) -> Translation:
     """The rows of a manifest that fits the schema.
+
+    Args:
+        manifest: As far as it fits.
+        catalogue: The options that its names choose from.
+        file: Its name, for errors.
+        trusted: Whether it may name code and servers.
+        problems: What does not fit in it.
 
     Raises:
         ManifestError: With every name and value that nothing here answers to.
@@ -55,16 +81,16 @@ def translate(manifest: Mapping[str, Any], catalogue: Catalogue, file: str) -> T
             "model": [likely_option(task["model"].value) for task in found],
         }
     )
-    rows = [_row(task, catalogue) for task in found]
-    problems = [problem for row in rows for problem in row.problems]
-    if problems:
-        raise ManifestError(file, problems)
+    rows = [_row(task, catalogue, trusted) for task in found]
+    wrong = [*problems, *(problem for row in rows for problem in row.problems)]
+    if wrong:
+        raise ManifestError(file, wrong)
     notes = dict.fromkeys(note for row in rows for note in row.notes)
-    return Translation([row.values for row in rows], list(notes))
+    return Translation([row.values for row in rows], [task.place for task in found], list(notes))
 
 
-def _row(task: Task, catalogue: Catalogue) -> Row:
-    row = Row()
+def _row(task: Task, catalogue: Catalogue, trusted: bool) -> Row:
+    row = Row(trusted)
     dataset = dataset_row(row, task, catalogue)
     optimizers.optimizer_row(row, task, catalogue)
     _model(row, task, catalogue)
@@ -82,7 +108,7 @@ def _row(task: Task, catalogue: Catalogue) -> Row:
         row.values["test_mode"] = task["test_mode"].value
         if task["test_mode"].value:
             row.note("test_mode: 5 items a slice here, whatever the counts, and at most 2 trials")
-    _extension(row, task)
+    _extension(row, task, catalogue)
     return row
 
 
@@ -93,6 +119,8 @@ def _model(row: Row, task: Task, catalogue: Catalogue) -> None:
         row.values["model"] = option
     elif "/" in name:
         row.values |= {"model": "litellm", "model.id": name}
+        for why in trust.model_name(name):
+            row.untrusted(task["model"], why)
         variable = reference.KEY_VARIABLES.get(name.partition("/")[0])
         if variable is not None:
             row.values["model.api_key_env"] = variable
@@ -109,6 +137,8 @@ def _model(row: Row, task: Task, catalogue: Catalogue) -> None:
             row.note("model_parameters.seed: the task's seed is sent here, so it is left out")
         else:
             row.values[f"++model.extra.{key}"] = value
+            for why in trust.model_parameter(key, value):
+                row.untrusted(Field(f"{task['model_parameters'].path}.{key}", value), why)
     if "temperature" in parameters:
         row.note(
             "model_parameters.temperature: there it is the optimizer's own calls' too, but not "
@@ -141,18 +171,38 @@ def _prompt(row: Row, task: Task, dataset: str) -> None:
     row.values["dataset.prompt"] = messages
 
 
-def _extension(row: Row, task: Task) -> None:
+def _extension(row: Row, task: Task, catalogue: Catalogue) -> None:
     if "x_optbench" not in task:
         return
     field = task["x_optbench"]
     overrides: Sequence[str] = field.value.get("overrides", ())
     given: dict[str, Any] = {}
-    for override in overrides:
+    for index, override in enumerate(overrides):
         key, _, value = override.partition("=")
         if key.lstrip("+~").partition(".")[0].partition("/")[0] in CONTROLLER_KEYS:
             row.problem(field, f"'{key}' belongs to the launch, not to a task: give it with -m")
+        else:
+            _check(row, Field(f"{field.path}.overrides[{index}]", override), catalogue)
         given[key] = Raw(value)
     row.values = with_overrides(row.values, given)
+
+
+def _check(row: Row, field: Field, catalogue: Catalogue) -> None:
+    """An override must be one, of one value, and say no more than a manifest may."""
+    try:
+        given = catalogue.parsed(field.value)
+    except HydraException as error:
+        said = " ".join(str(error).split())
+        row.problem(field, f"cannot be read: {said[:_LONGEST]}")
+        return
+    if given.is_sweep_override():
+        row.problem(
+            field,
+            "gives several values, and a task has one: add a task for each, or give it with -m",
+        )
+        return
+    for why in trust.override(given, catalogue):
+        row.untrusted(field, why)
 
 
 def with_overrides(row: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:

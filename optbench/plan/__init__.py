@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from contextlib import closing
 from pathlib import Path
@@ -18,7 +17,8 @@ from optbench.models.requests import Question
 from optbench.models.types import ChatRequest
 from optbench.plan.estimate import Cost, Expected, rollout_of, total
 from optbench.plan.show import leave_no_trace, show
-from optbench.preflight import Inputs
+from optbench.preflight import Inputs, PreflightError, Unread
+from optbench.preflight.together import marks
 from optbench.prompts import Prompt
 from optbench.results.layout import JobFolder, SharedFolder
 from optbench.task import Task
@@ -32,11 +32,12 @@ class Planner:
     """What tasks are expected to take; what they have in common is read once."""
 
     def __init__(self) -> None:
-        self._inputs: dict[str, Inputs] = {}
+        # Of the last task alone: the rows of all datasets at once might not fit into memory.
+        self._inputs: tuple[str, Inputs | Unread] | None = None
         self._rollouts: dict[str, tuple[Cost, float]] = {}
 
     def expect(self, task: Task, folder: Path, sweep: Path | None = None) -> Expected:
-        """The expectation for one task.
+        """The expectation for one task; quick where the one before has the same dataset and agent.
 
         Args:
             task: The task.
@@ -48,15 +49,13 @@ class Planner:
         """
         config = task.config
         environment.prepare(config.tracking)  # before a price is looked up by litellm
-        key = json.dumps(
-            [task.plain["dataset"], task.plain["agent"], config.test_mode],
-            sort_keys=True,
-            default=str,
-        )
-        if key not in self._inputs:
-            self._inputs[key] = preflight.read(config, starting=False)
-        inputs = self._inputs[key]
-        preflight.check(config, inputs, starting=False)
+        key = marks(task.plain).inputs
+        if self._inputs is None or self._inputs[0] != key:
+            self._inputs = key, preflight.inputs_of(config)
+        inputs = self._inputs[1]
+        problems = preflight.problems_of(config, inputs, starting=False)
+        if problems or isinstance(inputs, Unread):
+            raise PreflightError(problems)
         if key not in self._rollouts:
             self._rollouts[key] = rollout_of(config, inputs)
         cost = total(config, inputs, *self._rollouts[key])

@@ -10,6 +10,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from optbench.complaints import counted
 from optbench.models.accounts import price_text
 from optbench.plan.estimate import Expected
 from optbench.results.layout import JobFolder
@@ -51,20 +52,22 @@ def show(planned: Sequence[Expected], *, sweep_usd: float | None = None, left_ou
         )
     console.print(table)
     if len(planned) > SHOWN:
-        console.print(f"... and {len(planned) - SHOWN} more tasks")
+        console.print(f"... and {counted(len(planned) - SHOWN, 'more task')}")
     states = Counter(one.state for one in planned)
     known = [one.usd for one in planned if one.usd is not None]
     missing = len(planned) - len(known)
     done = f"{states['done']} done, " if states["done"] else ""
     begun = f"{states['begun']} begun, " if states["begun"] else ""
     begun += f"{states['unreadable']} unreadable, " if states["unreadable"] else ""
+    price = price_text(sum(known) if known or not missing else None, missing)
+    left = f"about {price}" if known or not missing else "unknown"
     excluded = f", {left_out} excluded" if left_out else ""
     console.print(
-        f"plan: {len(planned)} tasks ({done}{begun}{states['new']} new{excluded}), about "
+        f"plan: {counted(len(planned), 'task')} ({done}{begun}{states['new']} new{excluded}), about "
         f"{sum(one.calls for one in planned):,} calls "
         f"({sum(one.answered for one in planned):,} answered already), "
-        f"{sum(one.tokens for one in planned):,} tokens; left to pay: about "
-        f"{price_text(sum(known) if known or not missing else None, missing)}; nothing was started",
+        f"{sum(one.tokens for one in planned):,} tokens; left to pay: "
+        f"{left}; nothing was started",
         soft_wrap=True,
     )
     console.print(

@@ -67,6 +67,17 @@ class Inputs:
         return next(iter(self.metrics.values()))
 
 
+@dataclass(frozen=True)
+class Unread:
+    """Inputs that cannot be had.
+
+    Attributes:
+        problems: Why.
+    """
+
+    problems: tuple[OptbenchError, ...]
+
+
 def read(config: Config, *, starting: bool = True) -> Inputs:
     """Reads a task's inputs, and looks at them.
 
@@ -77,6 +88,14 @@ def read(config: Config, *, starting: bool = True) -> Inputs:
     Raises:
         PreflightError: When rows or metrics cannot be had, with all else that is wrong.
     """
+    found = inputs_of(config)
+    if isinstance(found, Unread):
+        raise PreflightError(problems_of(config, found, starting=starting))
+    return found
+
+
+def inputs_of(config: Config) -> Inputs | Unread:
+    """A task's inputs, looked at; the same for all tasks of one dataset, agent and ``test_mode``."""
     unread: list[OptbenchError] = []
 
     def had(make: Callable[[], T]) -> T | None:
@@ -92,7 +111,7 @@ def read(config: Config, *, starting: bool = True) -> Inputs:
     )
     metrics = had(lambda: registry.build(config.dataset.metrics))
     if data is None or program is None or metrics is None:
-        raise PreflightError([*unread, *settings.problems(config, starting=starting)])
+        return Unread(tuple(unread))
     agent, prompt = program
     problems = tuple(_problems(config, data, prompt, agent, metrics))
     return Inputs(data, prompt, agent, metrics, problems)
@@ -137,11 +156,21 @@ def check(config: Config, inputs: Inputs, *, starting: bool = True) -> None:
     Raises:
         PreflightError: With all the problems there are.
     """
-    problems = [
-        *inputs.problems,
-        *rows.several_prompts(config, inputs.prompt),
-        *optimizers.nothing_to_rewrite(config.optimizer, inputs.prompt),
-        *settings.problems(config, starting=starting),
-    ]
+    problems = problems_of(config, inputs, starting=starting)
     if problems:
         raise PreflightError(problems)
+
+
+def problems_of(config: Config, inputs: Inputs | Unread, *, starting: bool) -> list[OptbenchError]:
+    """All that is wrong with a task.
+
+    Args:
+        config: The task's config.
+        inputs: What it works with, or why that cannot be had.
+        starting: As for :func:`check`.
+    """
+    with_prompt: list[OptbenchError] = []
+    if isinstance(inputs, Inputs):
+        with_prompt += rows.several_prompts(config, inputs.prompt)
+        with_prompt += optimizers.nothing_to_rewrite(config.optimizer, inputs.prompt)
+    return [*inputs.problems, *with_prompt, *settings.problems(config, starting=starting)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import os
 from collections.abc import Iterator
@@ -28,17 +29,50 @@ OWN_PARAMETERS = frozenset(
     }
 )
 """Of litellm's parameters those that a call states itself, or that the gateway relies on."""
+MOST_SEED = 2**32 - 1
+"""The random generators of the optimizers take no larger one."""
+MOST_TRIALS = 10**6
+"""No search scores more candidates; a larger number is a slip."""
+_AT_LEAST_ONE = frozenset(
+    {
+        *("max_trials", "n_samples", "n_threads", "max_examples", "reflection_minibatch_size"),
+        *("prompts_per_round", "population_size", "num_generations", "tournament_size"),
+        *("batch_size", "max_parallel_batches"),
+    }
+)
+"""Of the built-in optimizers' numbers, all of which are 0 or more, those that are above 0."""
 _NO_LIMIT = "choose a number above 0, or null: no limit"
 
 
 def problems(config: Config, *, starting: bool) -> Iterator[OptbenchError]:
     """What is wrong whatever the rows are."""
     yield from optimizers.check(config.optimizer)
+    yield from _optimizer(config)
     yield from _demonstrations(config)
     yield from _models(config, starting=starting)
     if starting:
         yield from _tracking(config)
     yield from _numbers(config)
+
+
+def _optimizer(config: Config) -> Iterator[OptbenchError]:
+    """Numbers that no search can use; what a class of one's own may be given is not known here."""
+    for node in ("params", "optimize"):
+        typed = getattr(config.optimizer, node)
+        if not dataclasses.is_dataclass(typed):
+            continue
+        for name, value in optimizers.as_keywords(typed).items():
+            if isinstance(value, bool) or not isinstance(value, int | float):
+                continue
+            least = 1 if name in _AT_LEAST_ONE else 0
+            if name == "max_trials" and value == config.budget.trials:
+                continue  # it is the budget's, of which the same is said
+            if not least <= value < math.inf:  # NaN is none of it
+                yield ConfigError(
+                    f"{value} is below {least}" if value < least else f"{value} is no number",
+                    key=f"optimizer.{node}.{name}",
+                    mend=f"choose {least} or more",
+                )
 
 
 def _demonstrations(config: Config) -> Iterator[OptbenchError]:
@@ -105,7 +139,22 @@ def _model_numbers(conf: ModelConf, key: str) -> Iterator[OptbenchError]:
     for name in ("temperature", "retries", "retry_for_s"):
         value = getattr(conf, name)
         if not 0 <= value < math.inf:  # NaN is none of it
-            yield ConfigError(f"{value} is not 0 or more", key=f"{key}.{name}")
+            yield ConfigError(
+                f"{value} is not 0 or more", key=f"{key}.{name}", mend="choose 0 or more"
+            )
+    proposals = conf.proposals
+    if not 0 <= proposals.temperature < math.inf:
+        yield ConfigError(
+            f"{proposals.temperature} is not 0 or more",
+            key=f"{key}.proposals.temperature",
+            mend="choose 0 or more",
+        )
+    if proposals.max_tokens < 1:
+        yield ConfigError(
+            f"{proposals.max_tokens} is below 1",
+            key=f"{key}.proposals.max_tokens",
+            mend="choose 1 or more",
+        )
     for name in ("max_in_flight", "requests_per_minute"):
         value = getattr(conf, name)
         if value is not None and not 0 < value < math.inf:
@@ -132,8 +181,18 @@ def _tracking(config: Config) -> Iterator[OptbenchError]:
 
 
 def _numbers(config: Config) -> Iterator[OptbenchError]:
-    if config.seed < 0:
-        yield ConfigError(f"{config.seed} is below 0", key="seed", mend="choose 0 or more")
+    if not 0 <= config.seed <= MOST_SEED:
+        yield ConfigError(
+            f"{config.seed} is not between 0 and {MOST_SEED}",
+            key="seed",
+            mend="choose 0 or more" if config.seed < 0 else "choose a smaller number",
+        )
+    if config.budget.trials > MOST_TRIALS:
+        yield ConfigError(
+            f"{config.budget.trials} is above {MOST_TRIALS:,}",
+            key="budget.trials",
+            mend="choose fewer, or limit the rollouts: budget.rollouts=...",
+        )
     budget = config.budget
     for name in (*LIMITS[1:], "sweep_usd"):
         limit = getattr(budget, name)

@@ -47,7 +47,7 @@ def planned() -> float:
             capture_output=True, text=True,
         )  # fmt: skip
         taken = time.perf_counter() - began
-    assert "1000 tasks (1000 new)" in done.stdout, done.stdout[-500:]
+    assert "1,000 tasks (1000 new)" in done.stdout, done.stdout[-500:]
     return taken
 
 

@@ -82,6 +82,7 @@ def test_a_plan_leaves_the_record_of_a_sweep_as_it_is(tmp_path: Path) -> None:
 def test_all_batches_run_whatever_fails(tmp_path: Path) -> None:
     done = command(
         *SMALL, "optimizer=none", "dataset.max_tokens=0,16", "hydra.sweeper.max_batch_size=1",
+        "hydra.launcher.preflight=false",
         cwd=tmp_path,
     )  # fmt: skip
     assert done.returncode == 1

@@ -25,7 +25,8 @@ def come_back(folder: Path, *words: str) -> dict[str, Any]:
     file = folder / "m.json"
     file.write_text(json.dumps(made.content))
     assert made.changed == []
-    assert identities(f"hydra.sweeper.manifest='{file}'") == identities(*words)
+    trust = ["hydra.sweeper.trust_manifest=true"] if made.needs_trust else []
+    assert identities(f"hydra.sweeper.manifest='{file}'", *trust) == identities(*words)
     return made.content
 
 
@@ -118,3 +119,29 @@ def test_what_cannot_be_written(
         cli.main(["export", *words])
     assert caught.value.code == 2
     assert said in capsys.readouterr().err
+
+
+def test_what_needs_trust_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ("model=vllm", "model.id=hosted_vllm/x", "model.api_base=http://h:1/v1")
+    cli.main(["export", *words, "-o", str(tmp_path / "m.json")])
+    assert "hydra.sweeper.trust_manifest=true" in capsys.readouterr().err
+    cli.main(["export", "model=simulated", "-o", str(tmp_path / "m.json")])
+    assert "trust" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("where", ["nowhere/x.json", "."])
+def test_a_file_that_cannot_be_written(
+    where: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as caught:
+        cli.main(["export", "model=simulated", "-o", str(tmp_path / where)])
+    assert caught.value.code == 2
+    assert "error: -o: cannot write" in capsys.readouterr().err
+
+
+def test_an_option_whose_config_has_another_name(tmp_path: Path) -> None:
+    (tmp_path / "dataset").mkdir()
+    (tmp_path / "dataset" / "typo.yaml").write_text("defaults: [tickets]\nname: other\n")
+    made = exported(["dataset=typo", "model=simulated"], tmp_path)
+    assert [task["dataset"] for task in made.content["tasks"]] == ["typo"]
+    assert made.changed == []

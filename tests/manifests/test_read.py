@@ -102,3 +102,49 @@ def test_an_error_survives_the_way_home_from_a_process(tmp_path: Path) -> None:
     with pytest.raises(ManifestError) as caught:
         read(file)
     assert str(pickle.loads(pickle.dumps(caught.value))) == str(caught.value)
+
+
+def nested(depth: int) -> Any:
+    value: Any = 1
+    for _ in range(depth):
+        value = {"a": [value]}
+    return value
+
+
+def test_a_value_nested_without_end(tmp_path: Path) -> None:
+    file = tmp_path / "m.json"
+    file.write_text(json.dumps({"tasks": [{**TASK, "model_parameters": {"x": nested(250)}}]}))
+    with pytest.raises(ConfigError, match="nested too deeply") as caught:
+        read(file)
+    assert "\n" not in caught.value.what
+
+
+@pytest.mark.parametrize(
+    ("task", "path"),
+    [
+        ({"prompt": [{"role": "user", "content": "\ud800"}]}, "$.tasks[0].prompt[0].content"),
+        ({"model_parameters": {"max_tokens": -5}}, "$.tasks[0].model_parameters.max_tokens"),
+        ({"model_parameters": {"temperature": -5}}, "$.tasks[0].model_parameters.temperature"),
+        ({"optimizer_params": {"n_samples": -3}}, "$.tasks[0].optimizer_params.n_samples"),
+        ({"optimizer_prompt_params": {"max_trials": 10**30}},
+         "$.tasks[0].optimizer_prompt_params.max_trials"),
+        ({"optimizer_params": {"seed": 1.0}}, "$.tasks[0].optimizer_params.seed"),
+    ],
+)  # fmt: skip
+def test_values_that_no_task_can_have(task: Any, path: str, tmp_path: Path) -> None:
+    (found,) = problems(tmp_path, {"tasks": [{**TASK, **task}]})
+    assert found.startswith(f"{path}: ")
+
+
+def test_seeds_are_whole_numbers(tmp_path: Path) -> None:
+    for seed in (1.0, -1, 2**32, True, "1"):
+        (found,) = problems(tmp_path, {"seed": seed, "tasks": [TASK]})
+        assert found.startswith("$.seed: ")
+
+
+def test_numbers_that_are_infinite(tmp_path: Path) -> None:
+    file = tmp_path / "m.json"
+    written = json.dumps({"tasks": [{**TASK, "model_parameters": {"x": 7}}]})
+    file.write_text(written.replace("7", "1e999"))
+    with pytest.raises(ManifestError, match="too large"):
+        read(file)

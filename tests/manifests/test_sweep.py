@@ -125,3 +125,35 @@ def test_the_short_form() -> None:
     assert complete(["-m", "manifest=a.json"]) == ["-m", "hydra.sweeper.manifest=a.json"]
     with pytest.raises(ConfigError, match="one of them at a time"):
         complete(["manifest=a.json", "suite=smoke"])
+
+
+TASK = {"dataset": "tickets", "optimizer": "none", "model": "simulated"}
+
+
+def overrides(*words: str) -> dict[str, Any]:
+    return {"tasks": [{**TASK, "x_optbench": {"overrides": list(words)}}]}
+
+
+def test_a_trusted_sweep_goes_on(tmp_path: Path) -> None:
+    file = tmp_path / "m.json"
+    file.write_text(json.dumps(overrides("model.name=x", "optimizer.target=builtins.dict")))
+    words = ("hydra.sweeper.trust_manifest=true", f"hydra.sweeper.manifest='{file}'")
+    assert [one["model"]["name"] for one in swept(*words)] == ["x"]
+    (tmp_path / "multirun.yaml").write_text(
+        "hydra: {overrides: {task: [], hydra: ['hydra.sweeper.trust_manifest=true']}}"
+    )
+    assert "hydra.sweeper.trust_manifest=true" in complete([f"resume={tmp_path}"])
+
+
+def test_a_task_that_cannot_be_composed_has_its_place(tmp_path: Path) -> None:
+    file = tmp_path / "m.json"
+    file.write_text(json.dumps({"tasks": [TASK, *overrides("budget.trials=many")["tasks"]]}))
+    with pytest.raises(ConfigError, match=r"in \$\.tasks\[1\]: "):
+        swept(f"hydra.sweeper.manifest='{file}'")
+
+
+def test_tasks_that_are_the_same(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    file = tmp_path / "m.json"
+    file.write_text(json.dumps({"tasks": [TASK, TASK]}))
+    assert len(swept(f"hydra.sweeper.manifest='{file}'")) == 1
+    assert "$.tasks[1] is the same task as $.tasks[0], and runs once" in caplog.text

@@ -29,8 +29,11 @@ def catalogue(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Catalogue]:
 
 def made(catalogue: Catalogue, *tasks: dict[str, Any], **top: Any) -> Translation:
     return translate(
-        {**top, "tasks": [{**BASE, **THREE, **task} for task in tasks]}, catalogue, "m"
-    )
+        {**top, "tasks": [{**BASE, **THREE, **task} for task in tasks]},
+        catalogue,
+        "m",
+        trusted=True,
+    )  # what needs trust: test_trust.py
 
 
 def row(catalogue: Catalogue, **task: Any) -> dict[str, Any]:

@@ -10,7 +10,15 @@ from typing import Any
 from optbench.task import Task, run_task
 
 from . import _resume, _worker
-from ._drive import again, check, ctrl_c, is_inprocess, is_on_this_machine, is_sent, open_backend
+from ._drive import (
+    again,
+    check,
+    ctrl_c,
+    has_this_environment,
+    is_inprocess,
+    is_on_this_machine,
+    open_backend,
+)
 from ._jobs import Job, Outcome
 from ._prepare import job_of
 from ._view import View
@@ -34,7 +42,7 @@ def run(options: dict[str, Any], task: Task, folder: Path) -> Any:
     check(options)
     if is_inprocess(options):
         return run_task(task, folder)
-    job = job_of(task, folder, name=folder.name, pack=is_sent(options))
+    job = job_of(task, folder, name=folder.name, pack=not has_this_environment(options))
     screen = is_on_this_machine(options)
     outcome = _run(options, job, task, None if screen else folder)
     _resume.note_end(job, outcome)

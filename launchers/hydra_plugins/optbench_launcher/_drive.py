@@ -22,9 +22,9 @@ def is_on_this_machine(options: Mapping[str, Any]) -> bool:
     return bool(_chosen(options) == "processes")
 
 
-def is_sent(options: Mapping[str, Any]) -> bool:
-    """Whether jobs go to machines that see none of this one's files."""
-    return bool(_chosen(options) == "modal")
+def has_this_environment(options: Mapping[str, Any]) -> bool:
+    """Whether the jobs see this process's environment and packages: Slurm's do, another host's not."""
+    return _chosen(options) in (None, "processes", "inprocess", "slurm")
 
 
 def is_inprocess(options: Mapping[str, Any]) -> bool:

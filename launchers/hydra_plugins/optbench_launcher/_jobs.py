@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from optbench.models.llamacpp import Opening
+from optbench.preflight.together import Marks
 
 LONGEST_LINE = 300
 """Characters of an error on the screen; all of it is in the job's log."""
@@ -78,6 +79,7 @@ class Job:
         folder: Its output folder.
         words: Its overrides; none for a task that stands alone.
         identity: Of its task; None for a job of any other app.
+        marks: Of its task, what it has in common with others; None for a job of any other app.
         models: The embedded models that it asks, each with its short name.
         keys: Environment variables that must hold a key where it runs.
         limits: Keys of limits that it keeps together with the other jobs.
@@ -90,6 +92,7 @@ class Job:
     folder: Path
     words: tuple[str, ...] = ()
     identity: str | None = None
+    marks: Marks | None = None
     models: tuple[tuple[Opening, str], ...] = ()
     keys: tuple[str, ...] = ()
     limits: tuple[str, ...] = ()

@@ -15,7 +15,7 @@ from hydra.core.override_parser.types import Override
 from hydra.core.utils import JobReturn, JobStatus
 from omegaconf import DictConfig, OmegaConf
 
-from optbench.complaints import close_names
+from optbench.complaints import close_names, counted
 from optbench.config.compat import VERSION_BASE
 from optbench.config.words import covers, word
 from optbench.errors import ConfigError, OptbenchError
@@ -35,6 +35,12 @@ log = logging.getLogger(__name__)
 CONTROLLER_KEYS = ("engine", "suite", "plan", "replay", "cache")
 """Chosen once for a whole launch: Hydra reads them before it knows of any job."""
 
+SHOWN = 5
+"""Repeated tasks that are named; the rest is counted."""
+
+Start = tuple[Mapping[str, Any], str]
+"""A row to begin with, and where it stands in a manifest; nowhere if it is of no manifest."""
+
 
 @runtime_checkable
 class Preparing(Protocol):
@@ -42,6 +48,7 @@ class Preparing(Protocol):
 
     reads_no_configs: bool
     left_out: int
+    places: list[str]
 
     def prepare(self, job_overrides: Sequence[Sequence[str]]) -> None:
         """Makes them."""
@@ -62,13 +69,14 @@ def sweep(sweeper: MatrixSweeper, arguments: Sequence[str]) -> list[Sequence[Job
     assert config is not None
     assert launcher is not None
     assert context is not None
-    jobs, left_out = _jobs(sweeper, arguments)
+    jobs, places, left_out = _jobs(sweeper, arguments)
     if isinstance(launcher, Preparing):
         launcher.reads_no_configs = True
         launcher.left_out = left_out
+        launcher.places = places
         launcher.prepare(jobs)
     else:  # any other launcher composes again
-        all_or_none(Composer(context.config_loader, config).compose, jobs)
+        all_or_none(Composer(context.config_loader, config).compose, jobs, places)
     folder = Path(str(config.hydra.sweep.dir))
     make_folder(folder)
     if OmegaConf.select(config, "plan") is not True:
@@ -96,12 +104,15 @@ def tasks(sweeper: MatrixSweeper, arguments: Sequence[str]) -> list[DictConfig]:
     """
     assert sweeper.config is not None
     assert sweeper.hydra_context is not None
-    jobs, _ = _jobs(sweeper, arguments)
+    jobs, places, _ = _jobs(sweeper, arguments)
     composer = Composer(sweeper.hydra_context.config_loader, sweeper.config)
-    return all_or_none(composer.bare, jobs)
+    return all_or_none(composer.bare, jobs, places)
 
 
-def _jobs(sweeper: MatrixSweeper, arguments: Sequence[str]) -> tuple[list[list[str]], int]:
+def _jobs(
+    sweeper: MatrixSweeper, arguments: Sequence[str]
+) -> tuple[list[list[str]], list[str], int]:
+    """Every job as its overrides, where each stands in a manifest, and how many were left out."""
     config, context = sweeper.config, sweeper.hydra_context
     assert config is not None
     assert context is not None
@@ -109,11 +120,11 @@ def _jobs(sweeper: MatrixSweeper, arguments: Sequence[str]) -> tuple[list[list[s
     parser = OverridesParser.create(config_loader=context.config_loader)
     overrides = parser.parse_overrides([*sweeper._parse_config(), *arguments])
     _refuse_controller_axes(overrides)
-    rows = [*sweeper.rows, *_of_manifest(sweeper)]
-    return _expanded(overrides, rows, sweeper.exclude, sweeper.include, config)
+    starts = [*((row, "") for row in sweeper.rows), *_of_manifest(sweeper)]
+    return _expanded(overrides, starts, sweeper.exclude, sweeper.include, config)
 
 
-def _of_manifest(sweeper: MatrixSweeper) -> list[dict[str, Any]]:
+def _of_manifest(sweeper: MatrixSweeper) -> list[Start]:
     """A manifest's tasks; what means something else here than there is said."""
     if sweeper.manifest is None:
         return []
@@ -123,10 +134,10 @@ def _of_manifest(sweeper: MatrixSweeper) -> list[dict[str, Any]]:
     assert sweeper.config is not None
     assert sweeper.hydra_context is not None
     catalogue = Catalogue(sweeper.hydra_context.config_loader, sweeper.config)
-    found = load(Path(sweeper.manifest), catalogue)
+    found = load(Path(sweeper.manifest), catalogue, trusted=sweeper.trust_manifest)
     for note in found.notes:
         log.warning("manifest: %s", note)
-    return found.rows
+    return list(zip(found.rows, found.places, strict=True))
 
 
 def _keep(manifest: Path, kept: Path) -> None:
@@ -151,14 +162,14 @@ def _refuse_controller_axes(overrides: Sequence[Override]) -> None:
 
 def _expanded(
     overrides: Sequence[Override],
-    starts: Sequence[Mapping[str, Any]],
+    starts: Sequence[Start],
     exclude: Sequence[Mapping[str, Any]],
     include: Sequence[Mapping[str, Any]],
     master: DictConfig,
-) -> tuple[list[list[str]], int]:
+) -> tuple[list[list[str]], list[str], int]:
     """Every job as its overrides, in the order of the command line, the last axis fastest.
 
-    With it how many combinations were left out.
+    With it where each stands in a manifest, and how many combinations were left out.
     """
     axes: dict[str, list[str]] = {}
     fixed: list[str] = []
@@ -174,8 +185,10 @@ def _expanded(
             axes[key] = [override.input_line or f"{key}={value}"]
             fixed.append(key)
     products = [list(row) for row in itertools.product(*axes.values())]
-    rows = _multiplied(starts, products, axes, master) if starts else products
-    named_keys = {*axes, *(key for start in starts for key in start)}
+    rows, places = products, [""] * len(products)
+    if starts:
+        rows, places = _multiplied(starts, products, axes, master)
+    named_keys = {*axes, *(key for start, _ in starts for key in start)}
     known = {key.lstrip("+") for key in named_keys}
     _check_keys(exclude, known, master, "hydra.sweeper.exclude")
     _check_keys(include, known, master, "hydra.sweeper.include")
@@ -186,6 +199,7 @@ def _expanded(
             log.warning("hydra.sweeper.exclude: no combination has %s", dict(one))
         out |= found
     kept = [row for number, row in enumerate(rows) if number not in out]
+    kept_places = [place for number, place in enumerate(places) if number not in out]
     left_out = len(out)
     if left_out:
         log.info("%d of %d combinations left out by hydra.sweeper.exclude", left_out, len(rows))
@@ -193,16 +207,19 @@ def _expanded(
     for further in include:
         own = [f"{key}={value}" for key, value in further.items()]
         kept.append([*(one for one in base if one.partition("=")[0] not in further), *own])
-    return kept, left_out
+        kept_places.append("")
+    return kept, kept_places, left_out
 
 
 def _multiplied(
-    starts: Sequence[Mapping[str, Any]],
+    starts: Sequence[Start],
     products: Sequence[Sequence[str]],
     axes: Mapping[str, Sequence[str]],
     master: DictConfig,
-) -> list[list[str]]:
+) -> tuple[list[list[str]], list[str]]:
     """Every row to begin with, beside all combinations of the axes; two that come out equal are one.
+
+    With it where each stands in a manifest.
 
     What is given for a key takes the place of what a row says of it and of all within it. But where
     a group's options are given that the rows have, they choose among the rows: so a dataset keeps
@@ -212,11 +229,12 @@ def _multiplied(
         key
         for key, given in axes.items()
         if key in master.hydra.runtime.choices
-        and set(given) <= {word(key, start[key]) for start in starts if key in start}
+        and set(given) <= {word(key, start[key]) for start, _ in starts if key in start}
     }
     replacing = axes.keys() - choosing
-    rows: dict[tuple[str, ...], None] = {}
-    for start in starts:
+    rows: dict[tuple[str, ...], str] = {}
+    repeated: dict[str, str] = {}
+    for start, place in starts:
         chosen = {key: word(key, start[key]) for key in choosing & start.keys()}
         own = [
             word(key, value)
@@ -225,8 +243,14 @@ def _multiplied(
         ]
         for product in products:
             if set(chosen.values()) <= set(product):
-                rows[*own, *product] = None
-    return [list(row) for row in rows]
+                first = rows.setdefault((*own, *product), place)
+                if first != place:
+                    repeated.setdefault(place, first)
+    for place, first in list(repeated.items())[:SHOWN]:
+        log.warning("manifest: %s is the same task as %s, and runs once", place, first)
+    if len(repeated) > SHOWN:
+        log.warning("manifest: and %d more are the same as others", len(repeated) - SHOWN)
+    return [list(row) for row in rows], list(rows.values())
 
 
 def _check_keys(
@@ -266,7 +290,7 @@ def _failure(returns: Sequence[Sequence[JobReturn]], folder: Path) -> SweepFaile
     first = failed[0]
     own = f"{first.mend}; then " if isinstance(first, OptbenchError) and first.mend else ""
     error = SweepFailedError(
-        f"{len(failed)} of {len(ended)} jobs failed; the first: {first_line(first)}",
+        f"{len(failed)} of {counted(len(ended), 'job')} failed; the first: {first_line(first)}",
         key="hydra.sweep.dir",
         mend=f"{own}optbench retry_failed={shlex.quote(str(folder))} runs them again; each has "
         "its error in its status.json and job.log",

@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from omegaconf import DictConfig, OmegaConf, open_dict
 
-from optbench.complaints import explain
+from optbench.complaints import counted, explain
 from optbench.config.resolvers import folder_name
 from optbench.config.schema import Config, models_of
 from optbench.errors import ConfigError
+from optbench.preflight.together import marks
 from optbench.task import Task
 
 from ._compose import Composer
-from ._drive import is_sent
+from ._drive import has_this_environment
 from ._forks import on_all_cores
 from ._jobs import Job
 from ._servers import needed
@@ -47,7 +48,7 @@ class Preparation:
         self._is_optbench = _is_optbench(launcher.task_function, launcher.config)
         sweep_conf: Any = OmegaConf.to_container(launcher.config.hydra.sweep, resolve=False)
         self._our_subdir = sweep_conf["subdir"] == _OUR_SUBDIR
-        self._packs = is_sent(launcher.options)
+        self._packs = not has_this_environment(launcher.options)
         # A plan starts nothing, but it needs all the tasks at once.
         self._kept: dict[int, Task] | None = {} if launcher.config.get("plan") is True else None
 
@@ -133,6 +134,7 @@ def job_of(
         folder,
         words,
         identity=task.identity,
+        marks=marks(task.plain),
         models=tuple(needed(task).items()),
         keys=tuple(sorted(filter(None, keys))),
         limits=tuple(limits),
@@ -140,24 +142,34 @@ def job_of(
     )
 
 
-def all_or_none(make: Callable[[Sequence[str]], T], jobs: Sequence[Sequence[str]]) -> list[T]:
+def all_or_none(
+    make: Callable[[Sequence[str]], T],
+    jobs: Sequence[Sequence[str]],
+    places: Sequence[str] = (),
+) -> list[T]:
     """Something for each job, or all that is wrong with any of them.
+
+    Args:
+        make: Makes it of a job's overrides.
+        jobs: The overrides of each.
+        places: Where each stands in a manifest; none where there is no manifest.
 
     Raises:
         ConfigError: With every reason, and how many combinations it spoils.
     """
     made: list[T] = []
     wrong: dict[str, list[str]] = {}
-    for job in jobs:
+    for number, job in enumerate(jobs):
         try:
             made.append(make(job))
         except Exception as error:  # Hydra's, OmegaConf's, or a resolver's
             why = explain(error).removeprefix("error: ")
-            wrong.setdefault(why, []).append(" ".join(job))
+            place = f"{places[number]}: " if places and places[number] else ""
+            wrong.setdefault(why, []).append(place + " ".join(job))
     if wrong:
         bad = sum(len(combinations) for combinations in wrong.values())
         raise ConfigError(
-            f"{bad} of {len(jobs)} combinations cannot be composed, nothing was started:\n  "
+            f"{bad} of {counted(len(jobs), 'combination')} cannot be composed, nothing was started:\n  "
             + "\n  ".join(
                 f"{why}\n    in {combinations[0]}"
                 + (f" and {len(combinations) - 1} more" if len(combinations) > 1 else "")

@@ -69,6 +69,12 @@ def to_do(
     return left
 
 
+def is_left(job: Job, *, only_failed: bool) -> bool:
+    """Whether a job has to run, as far as a look at its folder tells; see :func:`to_do`."""
+    folder = JobFolder(job.folder)
+    return not folder.result.exists() and (not only_failed or _state(folder) == "failed")
+
+
 def distinct(jobs: Sequence[Job]) -> list[Job]:
     """Each task once; a job that repeats an earlier one is skipped, which is said."""
     first: dict[str, Job] = {}

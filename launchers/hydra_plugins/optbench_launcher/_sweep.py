@@ -19,7 +19,9 @@ from hydra.core.utils import (
 )
 from omegaconf import DictConfig, OmegaConf
 
-from . import _resume, _worker
+from optbench.complaints import counted
+
+from . import _preflight, _resume, _worker
 from ._compose import Composer, without_hydra
 from ._drive import (
     again,
@@ -56,7 +58,9 @@ def prepare(launcher: OptbenchLauncher, job_overrides: Sequence[Sequence[str]]) 
         number, job = next(ahead)
         return job or preparation.job(words, number)
 
-    return all_or_none(make, job_overrides)
+    jobs = all_or_none(make, job_overrides, launcher.places)
+    _preflight.refuse(launcher, preparation, jobs)
+    return jobs
 
 
 def launch(
@@ -67,13 +71,16 @@ def launch(
     hydra_conf = launcher.config.hydra
     configure_log(hydra_conf.hydra_logging, hydra_conf.verbose)
     sweep = Path(str(hydra_conf.sweep.dir))
-    make_folder(sweep)
     end = initial_job_idx + len(job_overrides)
     preparation = _preparation(launcher)
-    jobs = launcher.prepared[initial_job_idx:end] or [
-        preparation.job(words, initial_job_idx + offset)
-        for offset, words in enumerate(job_overrides)
-    ]
+    jobs = launcher.prepared[initial_job_idx:end]
+    if not jobs:  # of another sweeper
+        jobs = [
+            preparation.job(words, initial_job_idx + offset)
+            for offset, words in enumerate(job_overrides)
+        ]
+        _preflight.refuse(launcher, preparation, jobs)
+    make_folder(sweep)
     if OmegaConf.select(launcher.config, "plan") is True:
         return _plan(launcher, preparation, jobs, sweep)
     with _resume.locked(sweep):
@@ -83,7 +90,7 @@ def launch(
             only_failed=bool(launcher.options.get("only_failed")),
             anyway=bool(launcher.options.get("resume_anyway")),
         )
-        log.info("%d jobs in %s%s", len(jobs), sweep, _resume.counted(jobs, to_do))
+        log.info("%s in %s%s", counted(len(jobs), "job"), sweep, _resume.counted(jobs, to_do))
         run = _Run(launcher, preparation, sweep)
         if is_inprocess(launcher.options):
             return run.one_after_the_other(jobs, to_do)
@@ -107,10 +114,11 @@ def _plan(
     from optbench import plan
 
     own = [job for job in _resume.distinct(jobs) if job.identity is not None]
-    planner = plan.Planner()
-    planned = [planner.expect(preparation.task(job), job.folder, sweep) for job in own]
+    try:
+        planned = _preflight.planned(own, preparation, sweep, launcher.places)
+    finally:
+        plan.leave_no_trace(sweep)
     plan.show(planned, sweep_usd=launcher.config.budget.sweep_usd, left_out=launcher.left_out)
-    plan.leave_no_trace(sweep)
     return [
         JobReturn(status=JobStatus.COMPLETED, overrides=list(job.words), _return_value=vars(one))
         for job, one in zip(own, planned, strict=True)
@@ -275,8 +283,8 @@ def _report_failures(ended: Sequence[tuple[Job, JobReturn | None]]) -> None:
     ]
     begun = [(job, error) for job, error in failed if not isinstance(error, NotStartedError)]
     if begun:
-        log.error("%d of %d jobs failed:", len(begun), len(ended))
+        log.error("%d of %s failed:", len(begun), counted(len(ended), "job"))
     for job, error in begun:
         log.error("\t#%d %s: %s", job.number, job.folder, first_line(error))
     if len(begun) < len(failed):
-        log.error("%d jobs were not started", len(failed) - len(begun))
+        log.error("%s not started", counted(len(failed) - len(begun), "job"))

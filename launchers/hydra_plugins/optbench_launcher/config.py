@@ -102,6 +102,9 @@ class OptbenchLauncherConf:
     max_failures: int | None = None
     # Further attempts at a job that failed, died or took too long; what it paid for it keeps.
     retries: int = 0
+    # Look at all tasks before the first job starts, and start none where one could not work; false:
+    # each job looks for itself, so that a dataset that cannot be read does not stop the others.
+    preflight: bool = True
     # Run only the jobs that failed before (retry_failed=<sweep dir> sets it).
     only_failed: bool = False
     # Go on although packages or rows have changed since the jobs in the sweep's folder ran.
@@ -138,6 +141,9 @@ class MatrixSweeperConf:
     rows: list[Any] | None = None
     # A JSON manifest whose tasks are such rows (manifest=<file> sets it).
     manifest: str | None = None
+    # Let the manifest name code to import, files to read, and servers and keys to use: as much as a
+    # command line may. Only for one whose author you trust.
+    trust_manifest: bool = False
 
 
 ConfigStore.instance().store(

@@ -28,6 +28,8 @@ class OptbenchLauncher(Launcher):
         """The jobs of the whole launch, where the sweeper has had them made."""
         self.left_out = 0
         """Combinations that the sweeper leaves out; for the plan."""
+        self.places: list[str] = []
+        """Where each of the jobs stands in a manifest; set by the sweeper where there is one."""
         self.reads_no_configs = False
         """Set by a sweeper that reads no configs of the returns: thousands take much memory."""
 

@@ -20,6 +20,7 @@ class MatrixSweeper(BasicSweeper):
         include: Assignments of further jobs, each beside the overrides that are not swept.
         rows: Assignments that the axes multiply; an override takes the place of what they say.
         manifest: A JSON file of such rows.
+        trust_manifest: Whether it may name code and servers.
     """
 
     def __init__(
@@ -30,12 +31,14 @@ class MatrixSweeper(BasicSweeper):
         include: Sequence[Mapping[str, Any]] | None = None,
         rows: Sequence[Mapping[str, Any]] | None = None,
         manifest: str | None = None,
+        trust_manifest: bool = False,
     ) -> None:
         super().__init__(max_batch_size, params)
         self.exclude = [dict(row) for row in exclude or []]
         self.include = [dict(row) for row in include or []]
         self.rows = [dict(row) for row in rows or []]
         self.manifest = manifest
+        self.trust_manifest = trust_manifest
 
     def sweep(self, arguments: list[str]) -> Any:
         """Composes every job before the first starts, and runs all batches whatever fails."""
