@@ -110,7 +110,9 @@ def _status(given: argparse.Namespace) -> int:
     from .state import states
 
     folder, ledger = find(given.run_id)
-    table = Table("job", "state", "phase", "call", title=f"{folder}  ({ledger.run})")
+    table = Table(title=f"{folder}  ({ledger.run})")
+    for column in ("job", "state", "phase", "call"):
+        table.add_column(column, overflow="fold")  # whole, also where the terminal is narrow
     told = asyncio.run(states(folder, ledger))
     for one in told:
         table.add_row(one.name, one.state, one.phase, one.call)

@@ -145,7 +145,8 @@ def test_a_full_volume_is_said_and_nothing_is_lost(tmp_path: Path, peer: Loopbac
 
 
 def test_a_job_that_fails_says_why_and_its_files_come_home(tmp_path: Path, peer: Loopback) -> None:
-    done = command(*TWO, "dataset.slices.test.start=100000", cwd=tmp_path, env=peer.env)
+    bad = ("dataset.slices.test.start=100000", "hydra.launcher.preflight=false")
+    done = command(*TWO, *bad, cwd=tmp_path, env=peer.env)
     assert done.returncode == 1
     assert "dataset.slices.test" in done.stderr, done.stderr
     logs = list((tmp_path / "sweep").rglob("job.log"))
