@@ -47,7 +47,12 @@ def source_of(conf: Mapping[str, Any]) -> Source:
 
 
 def connect(
-    conf: Mapping[str, Any], *, keys: Sequence[str], n_jobs: int | None, timeout_s: float | None
+    conf: Mapping[str, Any],
+    *,
+    keys: Sequence[str],
+    n_jobs: int | None,
+    timeout_s: float | None,
+    spawns: bool = True,
 ) -> Cloud:
     """Looks whether all is there that the jobs need.
 
@@ -56,6 +61,7 @@ def connect(
         keys: Environment variables that must hold a key there.
         n_jobs: Containers at once; None: as many as Modal gives.
         timeout_s: A container may take so long for a job, in seconds; None: a day.
+        spawns: Whether anything is spawned; else the volume has to be there and nothing more.
 
     Raises:
         PreflightError: With all that is missing.
@@ -75,6 +81,8 @@ def connect(
 
     volume = modal.Volume.from_name(names.volume, environment_name=names.environment)
     found = had("modal: volume", volume.hydrate, f"{DEPLOY}, which makes it")
+    if found is not None and not spawns:
+        return Cloud(None, volume, "")
     function = modal.Function.from_name(names.app, FUNCTION, environment_name=names.environment)
     deployed = had("modal: app", function.hydrate, f"{DEPLOY}, or engine.deploy=true")
     code = source.fingerprint()

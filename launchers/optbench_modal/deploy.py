@@ -36,8 +36,8 @@ def deploy(names: Names, source: Source, *, quiet: bool = False) -> str:
     sys.modules.pop(f"{__package__}.app", None)
     app = importlib.import_module(f"{__package__}.app")
     code = source.fingerprint()
-    # Old containers end at once: two versions of the code must not serve one launch.
-    told = {"name": names.app, "environment_name": names.environment, "strategy": "recreate"}
+    # Jobs that run keep their containers; one of the code before refuses a new job, see the worker.
+    told = {"name": names.app, "environment_name": names.environment, "strategy": "rolling"}
     if quiet:
         app.app.deploy(**told)
     else:

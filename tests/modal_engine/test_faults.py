@@ -205,6 +205,36 @@ def test_stale_code_is_refused_before_anything_is_spawned(tmp_path: Path, peer: 
     assert spawned(peer) == before
 
 
+def test_what_runs_comes_home_whatever_changed_here(tmp_path: Path, peer: Loopback) -> None:
+    own = tmp_path / "own"
+    (own / "theirs").mkdir(parents=True)
+    (own / "theirs" / "__init__.py").write_text("VERSION = 1\n")
+    env = {**peer.env, "PYTHONPATH": f"{own}:{os.environ.get('PYTHONPATH', '')}"}
+    words = (
+        *TWO, "hydra.launcher.modal.app=changing", "hydra.launcher.modal.packages=[theirs]",
+        "engine.deploy=true", "model.latency_s=0.2",
+    )  # fmt: skip
+    left = command(*words, "engine.detach=true", cwd=tmp_path, env=env)
+    assert left.returncode == 0, left.stderr
+    (own / "theirs" / "__init__.py").write_text("VERSION = 2\n")
+    before = spawned(peer)
+    home = optbench_modal("collect", "sweep", cwd=tmp_path, peer=peer, env=env)
+    assert home.returncode == 0, home.stderr
+    assert results(tmp_path) == 2
+    assert spawned(peer) == before
+
+
+def test_a_container_that_is_told_to_end_saves(tmp_path: Path, peer: Loopback) -> None:
+    with turned(peer, kill={"input": 0, "after_seconds": 4.0, "signal": "INT"}):
+        run(
+            tmp_path, peer, *SWEEP, *MODAL, "optimizer=random_few_shot", "model.latency_s=0.5",
+            "hydra.launcher.modal.commit_s=60",
+        )  # fmt: skip
+    assert results(tmp_path) == 1
+    log = next(tmp_path.rglob("job.log")).read_text()
+    assert peer.counts()["events"].get("kills", 0) >= 1, log
+
+
 @pytest.mark.skipif(bool(unavailable()), reason="no containers here")
 def test_what_is_missing_is_one_table(tmp_path: Path) -> None:
     with loopback() as empty:

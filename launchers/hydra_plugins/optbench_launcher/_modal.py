@@ -43,6 +43,7 @@ log = logging.getLogger(__name__)
 POLL_S = 0.2
 PAUSE_S = 5.0
 """Before a spawn is tried again that Modal had no room for, or that did not get through."""
+STALE = "StaleCodeError"
 RESTARTS = 10
 """How often a job is spawned again whose container was taken away; not a retry."""
 GRACE_S = 120.0
@@ -75,14 +76,6 @@ class ModalBackend:
     ) -> None:
         self._conf, self._sweep, self._timeout_s, self._make = conf, sweep, timeout_s, make
         _say_what_is_not_shared(jobs, n_jobs)
-        if conf["deploy"]:
-            deploy(cloud.names_of(conf), cloud.source_of(conf))
-        self._cloud = cloud.connect(
-            conf,
-            keys=sorted({key for job in jobs for key in job.keys}),
-            n_jobs=n_jobs,
-            timeout_s=None if timeout_s is None else timeout_s + GRACE_S,
-        )
         named = cloud.names_of(conf)
         self._ledger = Ledger(SharedFolder(sweep).modal, sweep.absolute().name, named._asdict())
         if named != cloud.names_of({**conf, **self._ledger.about}):
@@ -91,6 +84,17 @@ class ModalBackend:
                 key="hydra.launcher.modal",
                 mend="name the same app, volume and environment, or choose a new hydra.sweep.dir",
             )
+        spawns = any(self._under_way(job) is None for job in jobs)
+        if conf["deploy"] and spawns:
+            deploy(named, cloud.source_of(conf))
+        self._cloud = cloud.connect(
+            conf,
+            keys=sorted({key for job in jobs for key in job.keys}),
+            n_jobs=n_jobs,
+            timeout_s=None if timeout_s is None else timeout_s + GRACE_S,
+            # What only waits to come home needs no app, and code may have changed since.
+            spawns=spawns,
+        )
         self._calls = calls.Calls(self._cloud.volume, self._ledger.run)
         self._uploads = Uploads(self._cloud.volume)
         self._queue: deque[Job] = deque()
@@ -140,7 +144,7 @@ class ModalBackend:
             else:
                 for ended in self._calls.ended(0.0 if busy else POLL_S):
                     job = self._there.pop(ended.job.key)
-                    outcome = _outcome(ended, self._timeout_s)
+                    outcome = _outcome(ended, job, self._timeout_s)
                     self._ledger.ended(ended.job.key, outcome.state)
                     if not self._spawned_again(job, ended):
                         yield job, outcome
@@ -161,16 +165,11 @@ class ModalBackend:
 
     def _spawned_again(self, job: Job, ended: calls.Ended) -> bool:
         """Queues a job anew that Modal gave up, and not the job itself or its user."""
-        taken_away = ended.reply is not None and ended.reply.state == "interrupted"
-        if (
-            not (taken_away or isinstance(ended.error, calls.Gone))
-            or not self._restarts[job.number]
-        ):
+        why = _given_up(ended)
+        if why is None or self._stopped or not self._restarts[job.number]:
             return False
         self._restarts[job.number] -= 1
-        log.warning(
-            "%s: %s; it is spawned again", job.name, ended.error or "its container was taken"
-        )
+        log.warning("%s: %s; it is spawned again", job.name, why)
         job.attempts -= 1
         self._queue.append(job)
         return True
@@ -180,9 +179,9 @@ class ModalBackend:
         if self._stopped or not self._queue or time.monotonic() < self._next_at:
             return False
         job = self._queue[0]
-        key = job.identity or f"job-{job.number}"
+        key = _key(job)
         try:
-            call = self._under_way(key, job) or self._spawned(key, job)
+            call = (None if job.attempts else self._under_way(job)) or self._spawned(key, job)
         except exception.ResourceExhaustedError:
             self._next_at = time.monotonic() + PAUSE_S  # so many may wait: until one has ended
             return False
@@ -199,16 +198,14 @@ class ModalBackend:
             return True
         self._queue.popleft()
         self._there[key] = job
+        job.attempts += 1
         self._calls.watch(calls.Watched(key, call, job.folder, job.identity is not None))
         return True
 
-    def _under_way(self, key: str, job: Job) -> str | None:
-        """The call of an earlier launch that has the job still."""
-        entry = self._ledger.entries.get(key)
-        if job.attempts or entry is None or entry.state != "spawned":
-            return None
-        job.attempts = 1
-        return entry.call
+    def _under_way(self, job: Job) -> str | None:
+        """The call of an earlier launch that has a job still."""
+        entry = self._ledger.entries.get(_key(job))
+        return entry.call if entry is not None and entry.state == "spawned" else None
 
     def _spawned(self, key: str, job: Job) -> str:
         entry = self._ledger.entries.get(key)
@@ -221,7 +218,6 @@ class ModalBackend:
         self._ledger.intend(key, job.name, attempt)
         call = str(self._cloud.function.spawn(text).object_id)
         self._ledger.spawned(key, call)
-        job.attempts += 1
         return call
 
     def _message(self, key: str, job: Job, attempt: int) -> payload.Payload:
@@ -251,14 +247,28 @@ class ModalBackend:
                 batch.put_file(paid, f"/{RUNS}/{self._ledger.run}/{key}/{OUTPUT}/{paid.name}")
 
 
-def _outcome(ended: calls.Ended, timeout_s: float | None) -> Outcome:
+def _key(job: Job) -> str:
+    return job.identity or f"job-{job.number}"
+
+
+def _given_up(ended: calls.Ended) -> str | None:
+    """Why a job is spawned again that neither failed by itself nor was cancelled; None: it is not."""
+    if isinstance(ended.error, calls.Gone):
+        return str(ended.error)
+    if ended.reply is not None and ended.reply.state == "interrupted":
+        return "its container was taken away"
+    if ended.reply is not None and (ended.reply.error or {}).get("type") == STALE:
+        return "a container of the code before took it"  # which may stay for a while
+    return None
+
+
+def _outcome(ended: calls.Ended, job: Job, timeout_s: float | None) -> Outcome:
     reply, error = ended.reply, ended.error
     if reply is None:
         assert error is not None
         if isinstance(error, exception.FunctionTimeoutError):
-            error = JobTimeoutError(
-                f"ended by Modal after {timeout_s:g} s" if timeout_s else "a day"
-            )
+            took = f"{timeout_s:g} s (timeout_s)" if timeout_s else "its longest, a day"
+            error = JobTimeoutError(f"ended by Modal after {took}")
         elif isinstance(error, exception.RemoteError) and "cancel" in str(error).lower():
             return Outcome("interrupted")
         elif isinstance(error, exception.Error):
@@ -270,15 +280,19 @@ def _outcome(ended: calls.Ended, timeout_s: float | None) -> Outcome:
         return Outcome("failed", error=_error(reply.error or {}), traceback=reply.traceback)
     if reply.state != "success":
         return Outcome("interrupted")
-    value = reply.value
-    return Outcome("success", base64.b64decode(value) if isinstance(value, str) else value)
+    try:
+        # Of another app's job, whose return is unpickled as from any worker; of a task's, never.
+        value = base64.b64decode(reply.value) if job.identity is None else dict(reply.value)
+    except (ValueError, TypeError) as error:
+        return Outcome("failed", error=WorkerDiedError(f"a reply whose value is none: {error}"))
+    return Outcome("success", value)
 
 
 def _error(told: Mapping[str, Any]) -> Exception:
     """A container's error, as one of ours where the launcher asks for its type."""
     name, said = str(told.get("type")), str(told.get("message"))
     key, mend = (None if told.get(one) is None else str(told[one]) for one in ("key", "mend"))
-    if name in ("ConfigError", "PreflightError", "DataError", "StaleCodeError"):
+    if name in ("ConfigError", "PreflightError", "DataError", STALE):
         return ConfigError(said, key=key, mend=mend)
     if name == "NoProposalsError":
         return NoProposalsError(said, key=key, mend=mend)
