@@ -52,6 +52,7 @@ class Program:
             ModelCallError: When the model gave no reply.
             OptbenchError: When the agent raised, naming the item.
             Fatal: When the agent asks with a prompt that it does not have.
+        Exception: What the gateway raised, as it is.
         """
         run = _Run(self._gateway, candidate.parts, self._shown, item.row)
         agent = type(self._agent).__name__
@@ -60,6 +61,8 @@ class Program:
         except OptbenchError:  # it says itself what is wrong
             raise
         except Exception as error:
+            if error is run.raised:  # a full disk, say: no fault of the agent's
+                raise
             raise OptbenchError(
                 f"agent {agent} raised {type(error).__name__} on item '{item.id}': {error}",
                 key="agent.target",
@@ -84,6 +87,7 @@ class _Run:
     row: Mapping[str, Any]
     replies: list[ChatReply] = field(default_factory=list)
     steps: list[tuple[str, str]] = field(default_factory=list)
+    raised: Exception | None = None
 
     def step(self, name: str, /, **inputs: str) -> str:
         prompt = self.parts.get(name)
@@ -100,7 +104,11 @@ class _Run:
             max_tokens=prompt.params.get("max_tokens"),
             extra={key: value for key, value in prompt.params.items() if key not in _OWN},
         )
-        reply = self.gateway.complete("task", request, "task")
+        try:
+            reply = self.gateway.complete("task", request, "task")
+        except Exception as error:
+            self.raised = error
+            raise
         self.replies.append(reply)
         self.steps.append((name, reply.text))
         return reply.text

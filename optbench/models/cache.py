@@ -132,6 +132,10 @@ class SharedCache:
                 break
             except FileNotFoundError:
                 continue
+            except FileExistsError:  # so mkdir says, too, when one removes it while it looks
+                if self._flights.is_file():
+                    raise
+                continue
             except Timeout:
                 wait(POLL_S)
         try:

@@ -160,5 +160,14 @@ def test_what_an_agent_raises_names_the_item(tmp_path: Path) -> None:
         Program(agent, gateway(tmp_path, Scripted()), ONE).run(ONE, Item("1", ROW))
 
 
+def test_what_the_gateway_raises_is_no_fault_of_the_agent(tmp_path: Path) -> None:
+    def full() -> None:
+        raise OSError(28, "No space left on device")
+
+    agent = made(lambda step, row: step("prompt"))
+    with pytest.raises(OSError, match="No space left"):
+        Program(agent, gateway(tmp_path, Scripted(before=full)), ONE).run(ONE, Item("1", ROW))
+
+
 def made(run: Callable[[Any, Any], Any]) -> Any:
     return type("Own", (), {"run": lambda _, step, row: run(step, row)})()

@@ -99,6 +99,24 @@ def test_threads_that_ask_the_same_make_one_call(tmp_path: Path) -> None:
     assert len(model.asked) == 1
 
 
+def test_a_folder_that_another_job_removes_meanwhile_is_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """``mkdir(exist_ok=True)`` finds it there, looks what it is, and finds it gone."""
+    entry = job(tmp_path, "one", Scripted())
+    make, asked = Path.mkdir, []
+
+    def racing(path: Path, *arguments: Any, **keywords: Any) -> None:
+        if path.name.endswith(".flights") and len(asked) < 2:
+            asked.append(path)
+            raise FileExistsError(17, "File exists", str(path))
+        make(path, *arguments, **keywords)
+
+    monkeypatch.setattr(Path, "mkdir", racing)
+    assert entry.complete("task", REQUEST, "task").text == "reply 1"
+    assert len(asked) == 2
+
+
 def test_a_failed_call_leaves_the_way_free(tmp_path: Path) -> None:
     broken = job(tmp_path, "one", Scripted(ModelCallError("no", kind="bad_request")))
     with pytest.raises(ModelCallError):
