@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -71,6 +72,30 @@ def clean_environment() -> dict[str, str]:
         if not k.endswith("_API_KEY") and not k.startswith("OPIK_")
     }
     return {**kept, "COLUMNS": "200"}
+
+
+def dataset_of_fifteen(name: str, source: str) -> str:
+    """The YAML of a dataset of one's own: 15 rows of ``text`` and ``answer``, five for each slice."""
+    return f"""defaults: [/schema/dataset@_here_]
+name: {name}
+source: {source}
+slices:
+  train: {{split: all, start: 0, count: 5}}
+  validation: {{split: all, start: 5, count: 5}}
+  test: {{split: all, start: 10, count: 5}}
+prompt: [{{role: user, content: "{{text}}"}}]
+demonstration: "{{answer}}"
+max_tokens: 4
+metrics: [{{name: exact_match, target: answer}}]
+"""
+
+
+def wait_for(condition: Callable[[], object], seconds: float = 120) -> None:
+    """Waits until something is so; fails after a time."""
+    until = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < until
+        time.sleep(0.05)
 
 
 def options(group: str) -> Sequence[str]:

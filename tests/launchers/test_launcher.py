@@ -15,14 +15,7 @@ from hydra.test_utils.launcher_common_tests import (
 )
 from support import command
 
-
-@pytest.fixture(autouse=True)
-def hydras_own_version_base() -> None:
-    """The suites expect Hydra's default, which optbench's own tests change for the process."""
-    from hydra import __version__, version
-
-    if __version__ < "1.4":  # which has none other than its own
-        version.setbase("1.1")
+pytestmark = pytest.mark.usefixtures("hydras_own_version_base")
 
 
 def test_discovery() -> None:

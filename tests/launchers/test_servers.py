@@ -9,12 +9,11 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
 import pytest
-from support import clean_environment, command, composed
+from support import clean_environment, command, composed, wait_for
 
 from hydra_plugins.optbench_launcher._jobs import Job
 from hydra_plugins.optbench_launcher._servers import Servers, needed
@@ -103,13 +102,6 @@ def holding_weights(parent: int) -> set[int]:
         except OSError:
             continue
     return found
-
-
-def wait_for(condition: Callable[[], object], seconds: float = 120) -> None:
-    until = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < until
-        time.sleep(0.05)
 
 
 def asked(sweep: Path) -> bool:

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
-from support import command, options, stand_ins, start, swept
+from support import command, dataset_of_fifteen, options, stand_ins, start, swept
 
 TINY = tuple(f"dataset.slices.{name}.count=5" for name in ("train", "validation", "test"))
 ROWS = """import json, os
@@ -17,19 +17,8 @@ def rows(split, count):
     word = os.environ.get("WORD", "a")
     return [{"text": f"{word} {i}", "answer": str(i % 2)} for i in range(15)]
 """
-GENERATED = """# Rows that another version of a package may make differently.
-defaults: [/schema/dataset@_here_]
-name: generated
-source: {kind: generator, generator: changing.rows}
-slices:
-  train: {split: all, start: 0, count: 5}
-  validation: {split: all, start: 5, count: 5}
-  test: {split: all, start: 10, count: 5}
-prompt: [{role: user, content: "{text}"}]
-demonstration: "{answer}"
-max_tokens: 4
-metrics: [{name: exact_match, target: answer}]
-"""
+GENERATED = dataset_of_fifteen("generated", "{kind: generator, generator: changing.rows}")
+"""Rows that another version of a package may make differently."""
 
 
 LOCAL = [name for name in options("suite") if not name.startswith("gepa_")]

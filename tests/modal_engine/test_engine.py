@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from modal_engine.cloud import MODAL, SWEEP, TWELVE, optbench_modal, spawned, told
 from modal_loopback.peer import Loopback
-from support import command, start
+from support import command, start, wait_for
 
 pytestmark = pytest.mark.slow
 
@@ -60,7 +60,7 @@ def test_a_killed_launch_loses_nothing(tmp_path: Path, peer: Loopback, local: Pa
     before = spawned(peer)
     launch = start(*TWELVE, *MODAL, cwd=tmp_path, env=peer.env)
     ledger = tmp_path / "sweep" / "shared" / "modal" / "ledger.jsonl"
-    _wait_for(lambda: ledger.exists() and '"spawned"' in ledger.read_text())
+    wait_for(lambda: ledger.exists() and '"spawned"' in ledger.read_text())
     launch.kill()
     launch.communicate()
     home = optbench_modal("collect", "sweep", cwd=tmp_path, peer=peer, timeout=300)
@@ -79,7 +79,7 @@ def test_ctrl_c_leaves_the_jobs_at_work(tmp_path: Path, peer: Loopback) -> None:
         env=peer.env,
     )
     ledger = tmp_path / "sweep" / "shared" / "modal" / "ledger.jsonl"
-    _wait_for(lambda: ledger.exists() and '"spawned"' in ledger.read_text())
+    wait_for(lambda: ledger.exists() and '"spawned"' in ledger.read_text())
     time.sleep(1)
     launch.send_signal(signal.SIGINT)
     _, said = launch.communicate(timeout=30)
@@ -117,10 +117,3 @@ def test_a_cancelled_sweep_is_taken_up_again(tmp_path: Path, peer: Loopback) -> 
     again = command("resume=sweep", "engine.detach=false", cwd=tmp_path, env=peer.env)
     assert again.returncode == 0, again.stderr
     assert len(told(tmp_path / "sweep")) == 2
-
-
-def _wait_for(what: object, timeout_s: float = 60) -> None:
-    until = time.monotonic() + timeout_s
-    while not what():  # type: ignore[operator]
-        assert time.monotonic() < until
-        time.sleep(0.05)

@@ -16,7 +16,7 @@ import pytest
 from modal_engine.cloud import MODAL, SWEEP, optbench_modal, spawned
 from modal_loopback.peer import Loopback, loopback, unavailable
 from peers import completion, openai
-from support import command
+from support import command, dataset_of_fifteen
 
 from optbench_modal.ledger import Ledger
 from optbench_modal.source import Source
@@ -288,19 +288,6 @@ def test_a_file_of_this_machine_goes_along(tmp_path: Path, peer: Loopback) -> No
     (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     own = tmp_path / "conf" / "dataset"
     own.mkdir(parents=True)
-    (own / "own.yaml").write_text(
-        """defaults: [/schema/dataset@_here_]
-name: own
-source: {kind: file, path: rows.jsonl}
-slices:
-  train: {split: all, start: 0, count: 5}
-  validation: {split: all, start: 5, count: 5}
-  test: {split: all, start: 10, count: 5}
-prompt: [{role: user, content: "{text}"}]
-demonstration: "{answer}"
-max_tokens: 4
-metrics: [{name: exact_match, target: answer}]
-"""
-    )
+    (own / "own.yaml").write_text(dataset_of_fifteen("own", "{kind: file, path: rows.jsonl}"))
     run(tmp_path, peer, "--config-dir", "conf", *TWO, "dataset=own")
     assert results(tmp_path) == 2

@@ -15,7 +15,7 @@ from optbench_modal.deploy import deploy
 from optbench_modal.names import Names
 from optbench_modal.source import Source
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("hydras_own_version_base")]
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -29,15 +29,6 @@ def modal_here() -> Iterator[None]:
                 patch.setenv(name, value)
         deploy(Names(), Source(), quiet=True)
         yield
-
-
-@pytest.fixture(autouse=True)
-def hydras_own_version_base() -> None:
-    """The suite expects Hydra's default, which optbench's own tests change for the process."""
-    from hydra import __version__, version
-
-    if __version__ < "1.4":  # which has none other than its own
-        version.setbase("1.1")
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import string
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 from grpclib import GRPCError, Status
@@ -22,6 +23,21 @@ def new_id(prefix: str) -> str:
 def not_found(text: str) -> GRPCError:
     """The refusal that the client shows as ``NotFoundError``."""
     return GRPCError(Status.NOT_FOUND, text)
+
+
+WORK = "work"
+"""An overlay's folder for its own use, in which it makes one of the same name."""
+
+
+def open_work_folders(folder: Path, homes: str) -> None:
+    """Lets overlays' work folders be removed, which else only root may list.
+
+    Args:
+        folder: Where to look.
+        homes: Where the overlays' folders are in it, as a pattern.
+    """
+    for inner in folder.glob(f"{homes}/{WORK}/{WORK}"):
+        inner.chmod(0o700)
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from grpclib import GRPCError, Status
 from modal_proto import api_pb2
 
 from .blobs import Blobs
-from .common import not_found
+from .common import not_found, open_work_folders
 from .objects import Mounts
 from .volumes import Seen, Volume, Volumes, forget_stored
 
@@ -190,9 +190,8 @@ def hidden() -> list[str]:
 
 
 def remove_layers(home: Path) -> None:
-    """An overlay leaves a work folder that only root may list."""
-    for work in home.glob("*/work/work"):
-        work.chmod(0o700)
+    """The folders of a container that has ended."""
+    open_work_folders(home, "*")
     shutil.rmtree(home)
 
 

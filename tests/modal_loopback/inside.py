@@ -17,6 +17,8 @@ import signal
 import sys
 from typing import Any
 
+HOME = "/root"
+"""Where Modal puts the source, and on this machine perhaps Python itself."""
 BIND, RECURSIVE, READ_ONLY, REMOUNT = 4096, 16384, 1, 32
 LIBC = ctypes.CDLL(None, use_errno=True)
 
@@ -51,9 +53,9 @@ class Root:
 
     def __init__(self, folder: str) -> None:
         self.folder = folder
-        self.owned = {"/", "/root"}
+        self.owned = {"/", HOME}
         mount("tmpfs", folder, "tmpfs", data="mode=755")
-        self.fill("/", skip={"/root", "/proc"})
+        self.fill("/", skip={HOME, "/proc"})
 
     def at(self, path: str) -> str:
         """Where a path of the container is until the root is entered."""
@@ -91,9 +93,9 @@ def build(spec: dict[str, Any]) -> None:
         for name in ("upper", "work"):
             os.mkdir(f"{one['folder']}/{name}")
     root = Root(spec["new_root"])
-    overlay(spec["source"], root.at("/root"))
+    overlay(spec["source"], root.at(HOME))
     for path in spec["python"]:
-        if path.startswith("/root/"):
+        if path != HOME and os.path.commonpath([path, HOME]) == HOME:
             bind(path, root.at(path))
     for place, source in spec["binds"].items():
         root.own(os.path.dirname(place))
@@ -109,7 +111,7 @@ def build(spec: dict[str, Any]) -> None:
         mount(spec["empty"], root.at(path), flags=BIND)
     processes(root.at("/proc"))
     os.chroot(spec["new_root"])
-    os.chdir("/root")
+    os.chdir(HOME)
 
 
 def place_link(target: str, parent: str, name: str) -> None:

@@ -24,6 +24,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from .common import open_work_folders
+
 TESTS = Path(__file__).parent.parent
 
 
@@ -152,6 +154,5 @@ def loopback(
 
 def clean(state: Path) -> None:
     """Remove what is left; a killed server could not open its overlays' work folders."""
-    for work in state.glob("containers/*/*/work/work"):
-        work.chmod(0o700)
+    open_work_folders(state, "containers/*/*")
     shutil.rmtree(state, ignore_errors=True)
