@@ -8,7 +8,7 @@ from pathlib import Path
 
 import modal
 
-from optbench_modal.names import CODE_VARIABLE, FUNCTION, MOUNT, SOURCE_VARIABLES, Names
+from optbench_modal.names import CODE_VARIABLE, FUNCTION, MOUNT, SOURCE, SOURCE_VARIABLES, Names
 from optbench_modal.source import LEFT_OUT, Source
 
 TIMEOUT_S = 24 * 60 * 60
@@ -27,15 +27,15 @@ def _image(source: Source, names: Names) -> modal.Image:
     )
     for remote, folder in source.folders().items():
         if folder.is_file():
-            image = image.add_local_file(folder, f"/root/{remote}.py")
+            image = image.add_local_file(folder, f"{SOURCE}/{remote}.py")
         else:
             image = image.add_local_dir(
-                folder, f"/root/{remote}", ignore=[f"**/{one}" for one in LEFT_OUT]
+                folder, f"{SOURCE}/{remote}", ignore=[f"**/{one}" for one in LEFT_OUT]
             )
     # So that results there name the version of optbench as they do here.
     own = distribution("optbench")
     metadata = Path(str(own.locate_file(f"optbench-{own.version}.dist-info"))) / "METADATA"
-    return image.add_local_file(metadata, f"/root/{metadata.parent.name}/METADATA")
+    return image.add_local_file(metadata, f"{SOURCE}/{metadata.parent.name}/METADATA")
 
 
 _names = Names.from_environment()

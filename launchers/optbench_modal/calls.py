@@ -132,7 +132,7 @@ class Calls:
             reply = await self._reply(job)
             await _patiently(lambda: fetch.fetch(self._volume, self._run, job.key, job.folder))
             ended = Ended(job, reply)
-            if reply.state == "success" and job.leaves_result and not _has_result(job.folder):
+            if reply.state == "success" and job.leaves_result and not _result(job).exists():
                 ended = Ended(job, error=WireError("it says success, and has left no result"))
         except (asyncio.CancelledError, GeneratorExit):
             raise
@@ -213,8 +213,8 @@ class Calls:
             part.replace(status)
 
 
-def _has_result(folder: Path) -> bool:
-    return JobFolder(folder).result.exists()
+def _result(job: Watched) -> Path:
+    return JobFolder(job.folder).result
 
 
 async def _patiently(ask: Callable[[], Awaitable[T]]) -> T:

@@ -89,19 +89,17 @@ def connect(
     if found is not None and deployed is not None:
         record = asyncio.run(fetch.deployment(volume, names.app))
         problems += _stale(record, code, source)
-    secrets = [
-        modal.Secret.from_name(
-            name, environment_name=names.environment, required_keys=list(keys) if only else []
+    # Where no job needs a key, no secret has to be there; of several, nobody says which has which.
+    required = list(keys) if len(conf["secrets"]) == 1 else []
+    secrets = {
+        name: modal.Secret.from_name(
+            name, environment_name=names.environment, required_keys=required
         )
-        for name, only in ((name, len(conf["secrets"]) == 1) for name in conf["secrets"])
-    ]
-    # Where no job needs a key, no secret has to be there.
-    for secret, name in zip(secrets if keys else (), conf["secrets"], strict=False):
-        had(
-            "modal: secret",
-            secret.hydrate,
-            f"optbench-modal secret {name} --key {' --key '.join(keys)}",
-        )
+        for name in (conf["secrets"] if keys else ())
+    }
+    told = " ".join(f"--key {key}" for key in keys)
+    for name, secret in secrets.items():
+        had("modal: secret", secret.hydrate, f"optbench-modal secret {name} {told}")
     if problems:
         raise PreflightError(problems)
     options = {
@@ -109,7 +107,7 @@ def connect(
         "timeout": None if timeout_s is None else int(timeout_s),
         "cpu": conf["cpu"],
         "memory": conf["memory_mb"],
-        "secrets": secrets if keys else None,
+        "secrets": list(secrets.values()) or None,
     }
     chosen = {name: value for name, value in options.items() if value is not None}
     # Retries run paid work again: the launcher says when.

@@ -1,4 +1,4 @@
-"""Files of this machine that a task's config names: uploaded once each, by their content."""
+"""Files of this machine that a task's config names."""
 
 from __future__ import annotations
 
@@ -7,11 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from modal import exception
-
-from optbench.config.identity import MODELS, file_sha256
-
-from .names import FILES
+from optbench.config.identity import MODELS
 
 _PLACES = ("dataset.source", "agent.params", *MODELS)
 """Where a config names files."""
@@ -57,35 +53,3 @@ def _files(text: str) -> Iterator[str]:
         for inner in sorted(path.rglob("*")):
             if inner.is_file():
                 yield f"{text.rstrip('/')}/{inner.relative_to(path).as_posix()}"
-
-
-class Uploads:
-    """Puts files on the volume, where they are not there already.
-
-    Args:
-        volume: Modal's volume.
-    """
-
-    def __init__(self, volume: Any) -> None:
-        self._volume = volume
-        self._there: set[str] | None = None
-
-    def put(self, plain: Mapping[str, Any]) -> dict[str, str]:
-        """The files of a config, all of them on the volume: path to sha256."""
-        wanted = {path: file_sha256(Path(path).expanduser()) for path in named(plain)}
-        missing = {digest: path for path, digest in wanted.items() if digest not in self._known()}
-        if missing:
-            with self._volume.batch_upload(force=True) as batch:
-                for digest, path in missing.items():
-                    batch.put_file(str(Path(path).expanduser()), f"/{FILES}/{digest}")
-            self._known().update(missing)
-        return wanted
-
-    def _known(self) -> set[str]:
-        if self._there is None:
-            try:
-                listed = self._volume.listdir(FILES)
-            except exception.NotFoundError:
-                listed = []
-            self._there = {one.path.rpartition("/")[2] for one in listed}
-        return self._there

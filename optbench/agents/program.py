@@ -52,7 +52,7 @@ class Program:
             ModelCallError: When the model gave no reply.
             OptbenchError: When the agent raised, naming the item.
             Fatal: When the agent asks with a prompt that it does not have.
-        Exception: What the gateway raised, as it is.
+            Exception: What the gateway raised, as it is.
         """
         run = _Run(self._gateway, candidate.parts, self._shown, item.row)
         agent = type(self._agent).__name__

@@ -34,9 +34,9 @@ except ModuleNotFoundError as error:
 
 from optbench_modal import calls, cloud, payload
 from optbench_modal.deploy import deploy
-from optbench_modal.files import Uploads
 from optbench_modal.ledger import Ledger
 from optbench_modal.names import OUTPUT, RUNS
+from optbench_modal.uploads import Uploads
 
 log = logging.getLogger(__name__)
 
@@ -227,7 +227,7 @@ class ModalBackend:
             "commit_s": self._conf["commit_s"],
         }  # fmt: skip
         if job.packed is not None:
-            files = self._uploads.put(payload.unpack(job.packed).plain)
+            files = self._uploads.put(job.files)
             return payload.Payload(**told, task=job.packed, files=files)
         function, *arguments = self._make(job)
         if function is _worker.raise_:

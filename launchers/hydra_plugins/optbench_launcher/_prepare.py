@@ -114,11 +114,11 @@ def job_of(
     pack: bool = False,
 ) -> Job:
     """The job that a task is; with ``pack`` one that is sent to another machine."""
-    packed = None
+    sent: dict[str, Any] = {}
     if pack:
-        from optbench_modal import payload
+        from optbench_modal import files, payload
 
-        packed = payload.pack(task)
+        sent = {"packed": payload.pack(task), "files": tuple(files.named(task.plain))}
     models = models_of(task.config)
     keys = {getattr(one, "api_key_env", None) for one in models.values()}
     limits = [
@@ -138,7 +138,7 @@ def job_of(
         models=tuple(needed(task).items()),
         keys=tuple(sorted(filter(None, keys))),
         limits=tuple(limits),
-        packed=packed,
+        **sent,
     )
 
 
