@@ -22,6 +22,8 @@ def told_source() -> Source:
 
 def _image(source: Source, names: Names) -> modal.Image:
     image = modal.Image.debian_slim(source.python).uv_pip_install(*source.pins())
+    if source.weights():
+        image = image.uv_pip_install(*source.weights(), extra_options="--no-deps")
     image = image.env(
         {CODE_VARIABLE: source.fingerprint(), **names.as_environment(), "PYTHONUNBUFFERED": "1"}
     )

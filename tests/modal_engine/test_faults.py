@@ -283,6 +283,26 @@ def test_a_limit_that_containers_cannot_keep_is_refused(tmp_path: Path, peer: Lo
     assert "budget.usd" in done.stderr
 
 
+def test_an_embedded_model_must_be_deployed(tmp_path: Path, peer: Loopback) -> None:
+    before = spawned(peer)
+    done = command(*TWO, "model=smollm2", cwd=tmp_path, env=peer.env)
+    assert done.returncode == 2
+    assert "extras=[local-llm] engine.deploy=true" in done.stderr
+    assert spawned(peer) == before
+    assert Source(extras=("local-llm",)).fingerprint() != Source().fingerprint()
+
+
+@pytest.mark.llm
+def test_an_embedded_model_runs_in_a_container(tmp_path: Path, peer: Loopback) -> None:
+    words = (
+        *SWEEP, *MODAL, "model=smollm2", "optimizer=none", "engine.deploy=true",
+        "hydra.launcher.modal.app=local", "hydra.launcher.modal.extras=[local-llm]",
+        *(f"dataset.slices.{name}.count=3" for name in ("train", "validation", "test")),
+    )  # fmt: skip
+    run(tmp_path, peer, *words, timeout=300)
+    assert results(tmp_path) == 1
+
+
 def test_a_file_of_this_machine_goes_along(tmp_path: Path, peer: Loopback) -> None:
     rows = [{"text": f"row {n}", "answer": str(n % 2)} for n in range(15)]
     (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))

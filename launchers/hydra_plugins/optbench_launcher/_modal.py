@@ -36,6 +36,7 @@ from optbench_modal import calls, cloud, payload
 from optbench_modal.deploy import deploy
 from optbench_modal.ledger import Ledger
 from optbench_modal.names import OUTPUT, RUNS
+from optbench_modal.source import LOCAL_MODELS
 from optbench_modal.uploads import Uploads
 
 log = logging.getLogger(__name__)
@@ -76,6 +77,7 @@ class ModalBackend:
     ) -> None:
         self._conf, self._sweep, self._timeout_s, self._make = conf, sweep, timeout_s, make
         _say_what_is_not_shared(jobs, n_jobs)
+        _refuse_models_that_are_not_there(jobs, conf)
         named = cloud.names_of(conf)
         self._ledger = Ledger(SharedFolder(sweep).modal, sweep.absolute().name, named._asdict())
         if named != cloud.names_of({**conf, **self._ledger.about}):
@@ -321,3 +323,18 @@ def _say_what_is_not_shared(jobs: Sequence[Job], n_jobs: int | None) -> None:
             "%s: each container keeps it for itself, and %s run at once",
             ", ".join(sorted(limits)), n_jobs or "all",
         )  # fmt: skip
+
+
+def _refuse_models_that_are_not_there(jobs: Sequence[Job], conf: Mapping[str, Any]) -> None:
+    """Embedded models run in the containers, which have what runs them only where it is asked for.
+
+    Raises:
+        ConfigError: When a job needs it, and it is not.
+    """
+    named = sorted({name for job in jobs for _, name in job.models})
+    if named and LOCAL_MODELS not in conf["extras"]:
+        raise ConfigError(
+            f"model {', '.join(named)} runs in the containers, and what runs it is not deployed",
+            key="hydra.launcher.modal.extras",
+            mend=f"hydra.launcher.modal.extras=[{LOCAL_MODELS}] engine.deploy=true",
+        )

@@ -73,7 +73,7 @@ class ModalConf:
     commit_s: float = 60.0
     # Packages of your own that the tasks import, deployed beside optbench.
     packages: list[str] = field(default_factory=list)
-    # Optional parts of optbench that are installed there: [local-llm].
+    # Optional parts of optbench that are installed there; embedded models need [local-llm].
     extras: list[str] = field(default_factory=list)
     # Leave when all is spawned; optbench-modal collect brings the results home.
     detach: bool = False
