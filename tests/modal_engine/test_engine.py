@@ -108,9 +108,16 @@ def test_a_task_that_stands_alone_runs_there_too(tmp_path: Path, peer: Loopback)
 
 
 def test_a_cancelled_sweep_is_taken_up_again(tmp_path: Path, peer: Loopback) -> None:
-    words = (*SWEEP, *MODAL, "optimizer=none", "seed=1,2", "model.latency_s=1")
-    assert command(*words, "engine.detach=true", cwd=tmp_path, env=peer.env).returncode == 0
-    ended = optbench_modal("cancel", "sweep", cwd=tmp_path, peer=peer)
+    words = (*SWEEP, *MODAL, "optimizer=none", "seed=1,2", "hydra.launcher.modal.app=waiting")
+    deployed = optbench_modal("deploy", "--app", "waiting", cwd=tmp_path, peer=peer)
+    assert deployed.returncode == 0, deployed.stderr
+    peer.knobs(start_delay=60.0)  # no container of this app runs yet, and none will in time
+    try:
+        left = command(*words, "engine.detach=true", cwd=tmp_path, env=peer.env)
+        ended = optbench_modal("cancel", "sweep", cwd=tmp_path, peer=peer)
+    finally:
+        peer.knobs(start_delay=0.0)
+    assert left.returncode == 0, left.stderr
     assert ended.returncode == 0, ended.stderr
     assert "2 jobs of sweep cancelled" in ended.stdout
     assert "cancelled" in optbench_modal("status", "sweep", cwd=tmp_path, peer=peer).stdout

@@ -138,18 +138,17 @@ class ModalBackend:
         """
         while self._queue or self._there:
             busy = self._spawn_next()
+            for ended in self._calls.ended(0.0 if busy or self._left else POLL_S):
+                job = self._there.pop(ended.job.key)
+                outcome = _outcome(ended, job, self._timeout_s)
+                self._ledger.ended(ended.job.key, outcome.state)
+                if not self._spawned_again(job, ended):
+                    yield job, outcome
             if self._conf["detach"] and not self._queue and not self._left:
                 self._left = True
                 log.info("%s", self._how_to_return())
             if self._left:
                 yield from self._submitted()
-            else:
-                for ended in self._calls.ended(0.0 if busy else POLL_S):
-                    job = self._there.pop(ended.job.key)
-                    outcome = _outcome(ended, job, self._timeout_s)
-                    self._ledger.ended(ended.job.key, outcome.state)
-                    if not self._spawned_again(job, ended):
-                        yield job, outcome
             while self._stopped and self._queue:
                 left = Outcome("failed", error=NotStartedError("not started"))
                 yield self._queue.popleft(), left
@@ -201,7 +200,8 @@ class ModalBackend:
         self._queue.popleft()
         self._there[key] = job
         job.attempts += 1
-        self._calls.watch(calls.Watched(key, call, job.folder, job.identity is not None))
+        if not self._conf["detach"]:
+            self._calls.watch(calls.Watched(key, call, job.folder, job.identity is not None))
         return True
 
     def _under_way(self, job: Job) -> str | None:
