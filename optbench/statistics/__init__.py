@@ -1,0 +1,1 @@
+"""Numbers from tidy tables of scores: what can be said of optimizers, and how surely."""
