@@ -132,14 +132,16 @@ class Document:
         found = self.at(*keys)
         if isinstance(found, str) and len(found) <= MAX_TEXT:
             return encodable(found)
-        return self._unless_none(found, keys)
+        self._refuse(found, keys)
+        return None
 
     def whole(self, *keys: str) -> int | None:
         """A whole number that a float can hold."""
         found = self.at(*keys)
         if type(found) is int and abs(found) <= MAX_INT:
             return found
-        return self._unless_none(found, keys)
+        self._refuse(found, keys)
+        return None
 
     def number(self, *keys: str) -> float | None:
         """A finite number."""
@@ -149,12 +151,16 @@ class Document:
             return None
         if type(found) is float or (type(found) is int and abs(found) <= MAX_INT):
             return float(found)
-        return self._unless_none(found, keys)
+        self._refuse(found, keys)
+        return None
 
     def flag(self, *keys: str) -> bool | None:
         """A boolean."""
         found = self.at(*keys)
-        return found if isinstance(found, bool) else self._unless_none(found, keys)
+        if isinstance(found, bool):
+            return found
+        self._refuse(found, keys)
+        return None
 
     def mapping(self, *keys: str) -> dict[str, Any]:
         """An object; an empty one where there is none."""
@@ -165,7 +171,7 @@ class Document:
             self._wrong(keys)
         return {}
 
-    def _unless_none(self, found: Any, keys: tuple[str, ...]) -> None:
+    def _refuse(self, found: Any, keys: tuple[str, ...]) -> None:
         if found is not None:
             self._wrong(keys)
 
