@@ -174,7 +174,8 @@ def _check_grid(found: Sequence[Block], incomplete: bool, told: list[str]) -> No
     if not missing:
         return
     more = f" and {len(missing) - SHOWN} more" if len(missing) > SHOWN else ""
-    text = f"{len(missing)} cells of the grid are missing: {', '.join(missing[:SHOWN])}{more}"
+    count = "1 cell" if len(missing) == 1 else f"{len(missing)} cells"
+    text = f"{count} of the grid missing: {', '.join(missing[:SHOWN])}{more}"
     if not incomplete:
         raise OptbenchError(
             text,
