@@ -327,6 +327,7 @@ class Session:
             "prompts": {"initial": self._prompt.to_json(), "final": outcome.prompt.to_json()},
             "finish_reason": outcome.finish_reason,
             "trials": len(self._recorder.trials),
+            "rollouts": sum(trial.items for trial in self._recorder.trials),
             "candidates": self._candidates(),
             "optimizer_details": dict(outcome.details),
             "ledger": self._ledger.summary(),

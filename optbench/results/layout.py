@@ -32,6 +32,7 @@ class JobFolder:
         self.opik = path / "opik.sqlite"
         self.result = path / "result.json"
         self.log = path / "job.log"
+        self.hydra_config = path / ".hydra" / "config.yaml"
         self.lock = path / ".lock"
 
     def create(self) -> None:

@@ -1,0 +1,132 @@
+"""``calls.sqlite`` of many jobs as one table, without texts."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from optbench.results.job import Job
+from optbench.results.problems import Problems
+from optbench.results.read import MAX_TEXT, UnreadableError, one_line
+from optbench.results.together import each
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+TEXTS = ("phase", "role", "model", "outcome", "source")
+WHOLES = ("tokens_in", "tokens_out", "attempt")
+NUMBERS = ("cost_usd", "latency_s", "at_s")
+COLUMNS = (*TEXTS, "tokens_in", "tokens_out", *NUMBERS, "attempt")
+MAX_BYTES = 4 * 2**30
+MAX_SECONDS = 60.0
+"""For one file: a hostile one can compute for ever."""
+_LARGE = 2**53
+
+
+def read_calls(jobs: Sequence[Job], problems: Problems) -> pd.DataFrame:
+    """One row a call, in the order in which they ended; see :attr:`.load.Runs.calls`."""
+    import numpy as np
+    import pandas as pd
+
+    read = each(lambda job: _of_job(job, problems), jobs)
+    identities = pd.Categorical(pd.array([job.row.get("identity") for job in jobs], dtype="str"))
+    codes = np.repeat(identities.codes, [len(rows) for rows in read])
+    columns: dict[str, Any] = {"identity": pd.Categorical.from_codes(codes, identities.categories)}
+    for index, name in enumerate(COLUMNS):
+        values = [row[index] for rows in read for row in rows]
+        if name in TEXTS:
+            columns[name] = pd.Categorical(pd.array(values, dtype="str"))
+        else:
+            columns[name] = pd.array(values, dtype="Int64" if name in WHOLES else "float64")
+    return pd.DataFrame(columns)
+
+
+def _of_job(job: Job, problems: Problems) -> list[tuple[Any, ...]]:
+    path = job.found.folder.calls
+    if not job.found.has(path):
+        if job.finished:
+            problems.add(job.place, "missing", f"there is no {path.name}", excluded=True)
+        return []
+    try:
+        with _opened(job, path) as db:
+            version = db.execute("PRAGMA user_version").fetchone()[0]
+            tables = [name for (name,) in db.execute(
+                "SELECT name FROM sqlite_master WHERE type = 'table'")]  # fmt: skip
+            if version == 0 and not tables:
+                return []  # killed before its first line
+            _check(job, db, version if "calls" in tables else None)
+            return db.execute(_QUERY).fetchall()
+    except UnreadableError as error:
+        problems.add(job.place, error.kind, f"{path.name} {error.what}", excluded=True)
+    except (sqlite3.Error, OSError, OverflowError, ValueError) as error:
+        what = f"{path.name} cannot be read ({one_line(error, 120)})"
+        problems.add(job.place, "truncated", what, excluded=True)
+    return []
+
+
+def _check(job: Job, db: sqlite3.Connection, version: int | None) -> None:
+    from optbench.models.ledger import SCHEMA_VERSION
+
+    if version != SCHEMA_VERSION:
+        raise UnreadableError("schema", f"is of schema version {version}, not {SCHEMA_VERSION}")
+    owner = db.execute("SELECT identity FROM task").fetchone()
+    if owner and job.row.get("identity") not in (None, owner[0]):
+        raise UnreadableError("mismatch", f"belongs to another task ({one_line(owner[0], 12)})")
+
+
+def _column(name: str) -> str:
+    """A value of the type it must be; SQLite keeps anything in any column."""
+    if name in TEXTS:
+        return f"CASE typeof({name}) WHEN 'text' THEN substr({name}, 1, {MAX_TEXT}) END"
+    if name in WHOLES:
+        fits = f"typeof({name}) = 'integer' AND abs({name} / 2) < {_LARGE // 2}"
+    else:
+        fits = f"typeof({name}) IN ('integer', 'real') AND abs({name}) < 1e300"
+    return f"CASE WHEN {fits} THEN {name} END"
+
+
+_QUERY = f"SELECT {', '.join(map(_column, COLUMNS))} FROM calls ORDER BY id"
+
+
+@contextmanager
+def _opened(job: Job, path: Path) -> Iterator[sqlite3.Connection]:
+    """The file, for reading; nothing is written beside it.
+
+    A running job's write-ahead log is read along; a dead one's is folded in, in a copy elsewhere.
+
+    Raises:
+        UnreadableError: When it is too large.
+    """
+    size = path.stat().st_size
+    if size > MAX_BYTES:
+        raise UnreadableError("large", f"has {size:,} bytes; {MAX_BYTES:,} are read")
+    log, index = (path.with_name(path.name + end) for end in ("-wal", "-shm"))
+    if not job.found.has(log):
+        with _connected(path, "mode=ro&immutable=1") as db:
+            yield db
+    elif job.row["state"] == "running" and job.found.has(index):
+        with _connected(path, "mode=ro") as db:
+            yield db
+    else:
+        with tempfile.TemporaryDirectory(prefix="optbench-") as aside:
+            for file in (path, log):
+                shutil.copyfile(file, Path(aside) / file.name)
+            with _connected(Path(aside) / path.name, "mode=rw") as db:
+                yield db
+
+
+@contextmanager
+def _connected(path: Path, how: str) -> Iterator[sqlite3.Connection]:
+    with closing(sqlite3.connect(f"{path.absolute().as_uri()}?{how}", uri=True, timeout=5)) as db:
+        db.text_factory = lambda text: text.decode("utf-8", "replace")
+        db.execute("PRAGMA trusted_schema=OFF")
+        db.execute("PRAGMA query_only=ON")
+        until = time.monotonic() + MAX_SECONDS
+        db.set_progress_handler(lambda: time.monotonic() > until, 1_000_000)
+        yield db

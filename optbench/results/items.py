@@ -1,0 +1,201 @@
+"""``items.parquet`` of many jobs as one table of numbers; of one job with its texts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from optbench.results.job import Job
+from optbench.results.layout import SCHEMA_VERSION
+from optbench.results.problems import Problems
+from optbench.results.read import UnreadableError, one_line
+from optbench.results.tidy import KEYS, tidied
+from optbench.results.together import each, repeated
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+
+PHASES = ("baseline", "final")
+SPENT = ("tokens_in", "tokens_out", "cost_usd", "latency_s")
+MAX_ROWS = 5_000_000
+MAX_BYTES = 512 * 2**20
+"""Of the columns that are read, decoded."""
+MAX_TEXT_BYTES = 2**30
+
+
+def read_items(jobs: Sequence[Job], problems: Problems) -> pd.DataFrame:
+    """One row a job, phase (baseline or final), slice and item; see :attr:`.load.Runs.items`.
+
+    Args:
+        jobs: Those to read, in order.
+        problems: Takes in what is wrong; such a file or row is left out, the others are read.
+    """
+    import numpy as np
+    import pyarrow as pa
+
+    tables = each(lambda job: _of_job(job, problems), jobs)
+    read = [(job, table) for job, table in zip(jobs, tables, strict=True) if table is not None]
+    if not read:
+        return _framed([], {}, pa.table({}), [])
+    lengths = [table.num_rows for _, table in read]
+    table = pa.concat_tables([table for _, table in read], promote_options="default")
+    del tables
+    keys = {name: _categorical(table.column(name)) for name in KEYS}
+    frame = _framed([job for job, _ in read], keys, table.drop_columns(list(KEYS)), lengths)
+    return tidied(
+        frame, [job for job, _ in read], np.repeat(np.arange(len(read)), lengths), problems
+    )
+
+
+def read_texts(job: Job, problems: Problems) -> list[dict[str, Any]]:
+    """All columns of a job's file, outputs and reasons included; empty where it cannot be read."""
+    from pyarrow import ArrowException
+
+    path = job.found.folder.items
+    if not job.found.has(path):
+        return []
+    try:
+        with _opened(path) as file:
+            _bounded(file, range(file.metadata.num_columns), MAX_TEXT_BYTES)
+            rows: list[dict[str, Any]] = file.read().to_pylist()
+            return rows
+    except UnreadableError as error:
+        problems.add(job.place, error.kind, f"{path.name} {error.what}", excluded=True)
+    except (ArrowException, OSError, ValueError) as error:
+        what = f"{path.name} cannot be read ({one_line(error, 120)})"
+        problems.add(job.place, "truncated", what, excluded=True)
+    return []
+
+
+def _of_job(job: Job, problems: Problems) -> pa.Table | None:
+    from pyarrow import ArrowException
+
+    path = job.found.folder.items
+    if not job.found.has(path):
+        if job.finished:
+            problems.add(job.place, "missing", f"there is no {path.name}", excluded=True)
+        return None
+    if not job.metrics:
+        return None  # said where its result was read
+    try:
+        return _numbers(path, job.metrics)
+    except UnreadableError as error:
+        problems.add(job.place, error.kind, f"{path.name} {error.what}", excluded=True)
+    except (ArrowException, OSError, ValueError) as error:
+        what = f"{path.name} cannot be read ({one_line(error, 120)})"
+        problems.add(job.place, "truncated", what, excluded=True)
+    return None
+
+
+def _numbers(path: Path, metrics: Sequence[str]) -> pa.Table:
+    """The rows of the phases that are compared; scores as ``score`` and ``score.<metric>``."""
+    import pyarrow as pa
+    from pyarrow import compute
+
+    text = pa.dictionary(pa.int32(), pa.string())
+    with _opened(path, dictionaries=KEYS) as file:
+        schema = file.schema_arrow
+        sources = {name: name for name in KEYS}
+        sources["score"] = f"score.{metrics[0]}"
+        sources |= {f"score.{name}": f"score.{name}" for name in metrics[1:]}
+        sources |= {name: name for name in SPENT}
+        columns = {ours: name for ours, name in sources.items() if _has(schema, ours, name)}
+        _bounded(file, [schema.get_field_index(name) for name in columns.values()], MAX_BYTES)
+        table = file.read(columns=list(columns.values()), use_threads=False)
+    wanted = compute.is_in(table.column("phase"), value_set=pa.array(PHASES))
+    table = table.filter(wanted)
+    return pa.table(
+        {
+            ours: table.column(name).cast(text if ours in KEYS else pa.float64(), safe=False)
+            for ours, name in columns.items()
+        }
+    )
+
+
+def _opened(path: Path, dictionaries: Sequence[str] = ()) -> Any:
+    """A file of ours.
+
+    Raises:
+        UnreadableError: When it is of another schema version.
+    """
+    from pyarrow import parquet
+
+    file = parquet.ParquetFile(path, read_dictionary=list(dictionaries), pre_buffer=False)
+    version = (file.metadata.metadata or {}).get(b"optbench_schema_version")
+    if version != str(SCHEMA_VERSION).encode():
+        file.close()
+        said = "none" if version is None else one_line(version.decode("utf-8", "replace"), 20)
+        raise UnreadableError("schema", f"is of schema version {said}, not {SCHEMA_VERSION}")
+    return file
+
+
+def _has(schema: pa.Schema, ours: str, name: str) -> bool:
+    """Whether a column is there, once, and of the type it must be.
+
+    Raises:
+        UnreadableError: When it is of another type, or one that is needed is not there.
+    """
+    from pyarrow import types
+
+    found = schema.get_field_index(name)
+    if found < 0:
+        if ours in (*KEYS, "score"):
+            raise UnreadableError("schema", f"has no column '{one_line(name, 60)}', or two")
+        return False
+    kind = schema.field(found).type
+    if ours in KEYS:
+        kind = kind.value_type if types.is_dictionary(kind) else kind
+        fits = types.is_string(kind) or types.is_large_string(kind)
+    else:
+        fits = types.is_floating(kind) or types.is_integer(kind) or types.is_null(kind)
+    if not fits:
+        said = f"has {one_line(kind, 40)} in its column '{one_line(name, 60)}'"
+        raise UnreadableError("schema", said)
+    return True
+
+
+def _bounded(file: Any, columns: Sequence[int], limit: int) -> None:
+    """Before anything is decoded: a small file can hold a great deal.
+
+    Raises:
+        UnreadableError: When it does.
+    """
+    meta = file.metadata
+    if meta.num_columns != len(file.schema_arrow.names):
+        raise UnreadableError("schema", "has nested columns")
+    if meta.num_rows > MAX_ROWS:
+        raise UnreadableError("large", f"has {meta.num_rows:,} rows; {MAX_ROWS:,} are read")
+    groups = [meta.row_group(index) for index in range(meta.num_row_groups)]
+    size = sum(
+        group.column(column).total_uncompressed_size for group in groups for column in columns
+    )
+    if size > limit:
+        raise UnreadableError("large", f"has {size:,} bytes to decode; {limit:,} are read")
+
+
+def _categorical(column: pa.ChunkedArray) -> pd.Categorical:
+    import pandas as pd
+
+    whole = column.unify_dictionaries().combine_chunks()
+    codes = whole.indices.fill_null(-1).to_numpy(zero_copy_only=False)
+    found = pd.Categorical.from_codes(codes, whole.dictionary.to_pylist())
+    return found.remove_unused_categories()
+
+
+def _framed(
+    jobs: Sequence[Job], keys: dict[str, pd.Categorical], numbers: pa.Table, lengths: Sequence[int]
+) -> pd.DataFrame:
+    import pandas as pd
+
+    columns: dict[str, Any] = repeated(jobs, lengths)
+    for name in KEYS:
+        columns[name] = keys.get(name, pd.Categorical([], categories=pd.Index([], dtype="str")))
+    others = sorted(name for name in numbers.column_names if name.startswith("score."))
+    for name in ("score", *others, *SPENT):
+        if name in numbers.column_names:
+            columns[name] = numbers.column(name).to_numpy()
+        else:
+            columns[name] = pd.Series([float("nan")] * sum(lengths), dtype="float64")
+    return pd.DataFrame(columns)
