@@ -1,4 +1,4 @@
-"""Runs, curves and conclusions that nobody ran: small, the same every time, for tests of what shows them.
+"""Runs, curves and conclusions that nobody ran: small, the same every time, for tests of views.
 
     study = runs(datasets=("arithmetic",), seeds=3)
     told = conclusions(study.tasks)
@@ -19,7 +19,19 @@ import pandas as pd
 from optbench.statistics.conclusions import Conclusions
 
 OPTIMIZERS = ("none", "few_shot", "random_few_shot", "parameter")
-WORDS = "Read the whole text twice, think step by step, then answer with the answer itself alone".split()
+WORDS = (
+    "Read",
+    "the",
+    "whole",
+    "text",
+    "twice,",
+    "think",
+    "step",
+    "by",
+    "step,",
+    "then",
+    "answer.",
+)
 
 
 @dataclass
@@ -176,7 +188,12 @@ def _prompts(level: int, rng: np.random.Generator) -> dict[str, Any]:
     longer = " ".join(rng.permutation(WORDS)[: 4 * level])
     return {
         "initial": {"messages": [{"role": "system", "content": "Solve the problem."}, user]},
-        "final": {"messages": [{"role": "system", "content": f"Solve the problem. {longer}"}, user]},
+        "final": {
+            "messages": [
+                {"role": "system", "content": f"Solve the problem. {longer}".strip()},
+                user,
+            ]
+        },
     }
 
 
@@ -216,7 +233,9 @@ def _pairs(scores: pd.DataFrame) -> pd.DataFrame:
     rows = []
     for (dataset, model), unit in scores.groupby(["dataset", "model"], sort=False):
         means = dict(zip(unit["optimizer"], unit["mean"], strict=True))
-        rows += [_pair(dataset, model, a, b, means[a] - means[b]) for a, b in combinations(means, 2)]
+        rows += [
+            _pair(dataset, model, a, b, means[a] - means[b]) for a, b in combinations(means, 2)
+        ]
     means = scores.groupby("optimizer", sort=False)["mean"].mean().to_dict()
     rows += [_pair("all", "all", a, b, means[a] - means[b]) for a, b in combinations(means, 2)]
     return pd.DataFrame(rows)

@@ -1,4 +1,4 @@
-"""Data of a page that its script opens: JSON, packed by gzip, one block for each thing that is opened."""
+"""Data of a page that its script opens: JSON, packed by gzip, a block for each thing to open."""
 
 from __future__ import annotations
 

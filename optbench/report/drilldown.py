@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from optbench.report import diff
 from optbench.report.blocks import Blocks, packed
 from optbench.report.runs import Runs
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 LIMITS = (600, 300, 150, 60)
 """Characters of an output or a reason that are kept: the first that fits the budget."""
 
+NAME_LIMIT = 200
 BUDGET = 6_000_000  # bytes of the items of all jobs, so that a page stays under 8 MB
 _SAMPLE = 20
 _PHASES = ("baseline", "final")
@@ -36,10 +41,16 @@ class Drilldown:
     unread: list[str] = field(default_factory=list)
 
 
-def drilldown(runs: Runs, blocks: Blocks, budget: int = BUDGET) -> Drilldown:
-    """Packs prompts and test items of every job that has them."""
+def drilldown(runs: Runs, tasks: pd.DataFrame, blocks: Blocks, budget: int = BUDGET) -> Drilldown:
+    """Packs prompts and test items of every job that has them.
+
+    Args:
+        runs: To read them from.
+        tasks: Its jobs, see :func:`optbench.report.runs.ordinary`.
+        blocks: To pack them into.
+        budget: Bytes for all of them.
+    """
     found = Drilldown()
-    tasks = runs.tasks
     jobs = list(zip(tasks["identity"], tasks["metric"], tasks["state"], strict=True))
     finished = [job for job in jobs if job[2] == "success"]
     found.limit = _limit(runs, finished, budget)
@@ -86,16 +97,23 @@ def _columns(
 ) -> dict[str, list[Any]] | None:
     if not rows:
         return None
+    rows = sorted(rows, key=lambda row: _natural(str(row.get("item_id"))))
     outputs = [_cut(row.get("output"), limit) for row in rows]
     reasons = [_cut(row.get(f"reason.{metric}"), limit) for row in rows]
     return {
-        "item": [str(row.get("item_id"))[:200] for row in rows],
+        "item": [str(row.get("item_id"))[:NAME_LIMIT] for row in rows],
         "score": [_number(row.get(f"score.{metric}")) for row in rows],
         "output": [text for text, _ in outputs],
         "length": [length for _, length in outputs],
         "reason": [text for text, _ in reasons],
         "reason_length": [length for _, length in reasons],
     }
+
+
+def _natural(name: str) -> list[str | int]:
+    """``item-2`` before ``item-10``."""
+    parts = re.split(r"([0-9]{1,18})", name[:NAME_LIMIT])
+    return [int(part) if place % 2 else part for place, part in enumerate(parts)]
 
 
 def _cut(text: Any, limit: int) -> tuple[str | None, int]:

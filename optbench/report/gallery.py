@@ -60,7 +60,7 @@ def _anytime(curves: pd.DataFrame, order: Sequence[str] | None) -> dict[str, Any
 
 
 def _pareto(tasks: pd.DataFrame, conclusions: Conclusions, order: Sequence[str] | None) -> Gallery:
-    specs = []
+    specs: list[dict[str, Any]] = []
     for axis, label in figures.AXES.items():
         points = figures.spent(conclusions.scores, tasks, axis)
         if not points["x"].gt(0).any():

@@ -22,7 +22,7 @@ from optbench.report.drilldown import drilldown
 from optbench.report.figures import config
 from optbench.report.gallery import gallery
 from optbench.report.pictures import vl_convert
-from optbench.report.runs import Runs
+from optbench.report.runs import Runs, ordinary
 from optbench.report.visible import boxed
 
 if TYPE_CHECKING:
@@ -78,17 +78,19 @@ def html(
 ) -> str:
     """The document, see :func:`write`."""
     blocks = Blocks()
-    opened = drilldown(runs, blocks)
-    charts = gallery(runs.tasks, conclusions, curves)
+    tasks, problems = ordinary(runs.tasks), ordinary(runs.problems)
+    opened = drilldown(runs, tasks, blocks)
+    charts = gallery(tasks, conclusions, curves)
+    shown = {
+        "jobs": tables.jobs(tasks, opened),
+        "pairs": tables.pairs(conclusions.pairs),
+        "failures": tables.failures(tasks),
+        "problems": tables.problems(problems),
+    }
     data = {
         "charts": charts,
         "themes": {theme: config(theme) for theme in ("light", "dark")},
-        "tables": {
-            "jobs": tables.jobs(runs.tasks, opened),
-            "pairs": tables.pairs(conclusions.pairs),
-            "failures": tables.failures(runs.tasks),
-            "problems": tables.problems(runs.problems),
-        },
+        "tables": shown,
         "limit": opened.limit,
     }
     main = blocks.add(data)
@@ -99,14 +101,14 @@ def html(
             policy=_policy([library, script], [style]),
             style=_markup(style),
             library=_markup(library),
-            script=_markup(f"{script}"),
+            script=_markup(script),
             blocks=[_markup(text) for text in blocks.texts],
             main=main,
             charts=charts,
-            head=contents.head(runs.tasks, conclusions, opened),
+            head=contents.head(tasks, conclusions, opened),
             board=contents.leaderboard(conclusions),
-            provenance=contents.provenance(runs.tasks),
-            counts={name: len(one["data"][0]) for name, one in data["tables"].items()},
+            provenance=contents.provenance(tasks),
+            counts={name: len(one["data"][0]) for name, one in shown.items()},
             limit=opened.limit,
             command=command,
         )

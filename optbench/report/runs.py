@@ -9,6 +9,19 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+def ordinary(frame: pd.DataFrame) -> pd.DataFrame:
+    """The table without nullable types: numbers are floats with NaN, all else is an object or None."""
+    plain = frame.copy()
+    for name in plain.columns:
+        column = plain[name]
+        if column.dtype.kind in "iuf":
+            plain[name] = column.astype("float64")
+        else:
+            values = column.astype("object")
+            plain[name] = values.where(values.notna(), None)
+    return plain
+
+
 class Runs(Protocol):
     """The part of what :func:`optbench.results.load` gives that a report reads."""
 

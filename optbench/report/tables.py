@@ -22,7 +22,8 @@ class Column(NamedTuple):
     Attributes:
         name: In the frame.
         title: In the page.
-        kind: ``text``, ``int``, ``score``, ``signed``, ``p``, ``usd``, ``seconds``: how it is written.
+        kind: How it is written: ``text``, ``long``, ``int``, ``score``, ``signed``, ``p``, ``usd`` or
+            ``seconds``.
         chosen: Whether the table has a menu to choose a value of it.
     """
 
@@ -46,12 +47,12 @@ JOBS = (
     Column("tokens", "Tokens", "int"),
     Column("cost_usd", "USD", "usd"),
     Column("seconds", "Seconds", "seconds"),
-    Column("finish_reason", "Finished"),
 )
 PAIRS = (
     Column("unit", "On", chosen=True),
     Column("a", "A", chosen=True),
     Column("b", "B", chosen=True),
+    Column("verdict", "Verdict", chosen=True),
     Column("difference", "A − B", "signed"),
     Column("low", "From", "signed"),
     Column("high", "To", "signed"),
@@ -60,7 +61,6 @@ PAIRS = (
     Column("smallest_p", "Smallest p", "p"),
     Column("n_items", "Items", "int"),
     Column("n_seeds", "Seeds", "int"),
-    Column("verdict", "Verdict", chosen=True),
     Column("note", "Note"),
 )
 FAILURES = (
@@ -69,12 +69,12 @@ FAILURES = (
     Column("optimizer", "Optimizer", chosen=True),
     Column("model", "Model"),
     Column("seed", "Seed", "int"),
-    Column("error", "Error"),
+    Column("error", "Error", "long"),
     Column("folder", "Folder"),
 )
 PROBLEMS = (
     Column("kind", "Kind", chosen=True),
-    Column("what", "What"),
+    Column("what", "What", "long"),
     Column("n", "Count", "int"),
     Column("excluded", "Excluded"),
     Column("folder", "Folder"),
@@ -83,7 +83,7 @@ _FACTS = {
     "identity": "Identity", "folder": "Folder", "agent": "Agent", "budget": "Budget", "engine": "Engine",
     "metric": "Objective", "direction": "Direction", "n_test": "Test items",
     "n_validation": "Validation items", "initial_validation": "Validation, baseline",
-    "final_validation": "Validation, final", "candidates": "Candidates",
+    "final_validation": "Validation, final", "candidates": "Candidates", "finish_reason": "Finished",
     "optimizer_model": "Optimizer's model", "judge_model": "Judge's model",
     "optimizer_calls": "Optimizer's own calls", "paid_usd": "Paid, USD", "initial_words": "Words before",
     "final_words": "Words after", "transferred_from": "Transferred from", "error": "Error",

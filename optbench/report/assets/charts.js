@@ -45,11 +45,13 @@ async function draw(host, themes) {
   }
   const room = host.clientWidth;
   const config = structuredClone(themes[theme()]);
-  config.legend.columns = Math.max(1, Math.floor(room / 150));
+  config.legend.columns = Math.max(1, Math.floor(room / 190));
+  config.axis.labelLimit = Math.min(config.axis.labelLimit, room * 0.3);
+  config.header.labelLimit = Math.max(100, room - 150);
   const result = await vegaEmbed(host, sized(found.spec, Math.max(60, room - 240)), {
     mode: "vega-lite", renderer: "svg", actions: false, defaultStyle: false,
     ast: true, // expressions are interpreted: the page's policy forbids to compile them
-    config, tooltip: showTip, logLevel: 1, // errors alone
+    config, tooltip: showTip,
   });
   drawn.set(host, result);
   await fit(host, result);
@@ -62,7 +64,7 @@ async function fit(host, { view, spec }) {
   if (!svg) return;
   const name = spec.facet ? "child_width" : "width";
   const width = view.signal(name) + Math.floor(host.clientWidth - svg.getAttribute("width"));
-  if (width !== view.signal(name)) await view.signal(name, Math.max(60, width)).runAsync();
+  if (width !== view.signal(name)) await view.signal(name, Math.max(60, width)).resize().runAsync();
 }
 
 function sized(spec, width) {

@@ -128,7 +128,7 @@ function showTable(host, source, options = {}) {
     const line = make("tr");
     columns.forEach((column, index) => {
       const value = data[index][row];
-      const cell = make("td", cellKind(column, value));
+      const cell = make("td", cellKind(column));
       const text = written(value, column.kind);
       if (index === 0 && (options.pick || options.detail)) {
         const opener = button("", "open", () => open(row));
@@ -155,9 +155,8 @@ function showTable(host, source, options = {}) {
 
 const isNumber = (column) => !["text", "long"].includes(column.kind);
 
-function cellKind(column, value) {
+function cellKind(column) {
   if (column.kind === "long") return "long";
-  if (column.kind === "signed" && value) return value > 0 ? "number up" : "number down";
   return isNumber(column) ? "number" : "";
 }
 

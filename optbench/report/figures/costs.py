@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from optbench.report.figures.shapes import Rows, quantity, told
 from optbench.report.figures.values import Spec, colours, in_order, records, sorted_by, units
 
 if TYPE_CHECKING:
@@ -30,17 +31,8 @@ def anytime(curves: pd.DataFrame, axis: str, order: Sequence[str] | None = None)
     )  # fmt: skip
     known = list(order) if order else in_order(curves, None)
     colour = {"field": "optimizer", "type": "nominal", "title": None, "scale": colours(known)}
-    x = {"field": "x", "type": "quantitative", "title": AXES[axis], "axis": _few_ticks(axis)}
-    y = {"field": "mean", "type": "quantitative", "title": "Best validation score so far",
-         "scale": {"zero": False}}  # fmt: skip
-    tooltip = [
-        {"field": "optimizer", "title": "Optimizer", "type": "nominal"},
-        {"field": "x", "title": AXES[axis], "type": "quantitative", "format": ",.4~g"},
-        {"field": "mean", "title": "Mean", "type": "quantitative", "format": ".4~f"},
-        {"field": "low", "title": "From", "type": "quantitative", "format": ".4~f"},
-        {"field": "high", "title": "To", "type": "quantitative", "format": ".4~f"},
-        {"field": "seeds", "title": "Seeds", "type": "nominal"},
-    ]
+    x = quantity("x", AXES[axis], axis=_ticks(axis))
+    y = quantity("mean", "Best validation score so far", scale={"zero": False})
     band = {"x": x, "y": {**y, "field": "low"}, "y2": {"field": "high"}, "color": colour}
     steps = {"interpolate": "step-after"}
     return {
@@ -53,9 +45,20 @@ def anytime(curves: pd.DataFrame, axis: str, order: Sequence[str] | None = None)
             {"mark": {"type": "line", "strokeWidth": 2, **steps},
              "encoding": {"x": x, "y": y, "color": colour}},
             {"mark": {"type": "point", "filled": True, "size": 90, "opacity": 0},
-             "encoding": {"x": x, "y": y, "tooltip": tooltip}},
+             "encoding": {"x": x, "y": y, "tooltip": _curve_facts(axis)}},
         ],
     }  # fmt: skip
+
+
+def _curve_facts(axis: str) -> list[Spec]:
+    return [
+        told("optimizer", "Optimizer"),
+        told("x", AXES[axis], ",.4~g"),
+        told("mean", "Mean", ".4~f"),
+        told("low", "From", ".4~f"),
+        told("high", "To", ".4~f"),
+        told("seeds", "Seeds"),
+    ]
 
 
 def spent(scores: pd.DataFrame, tasks: pd.DataFrame, axis: str) -> pd.DataFrame:
@@ -87,13 +90,15 @@ def on_front(points: pd.DataFrame) -> list[bool]:
     """
     sign = -1 if (points["direction"] == "minimize").any() else 1
     pairs = [(float(x), sign * float(y)) for x, y in zip(points["x"], points["y"], strict=True)]
-    return [
-        not any(a <= x and b >= y and (a, b) != (x, y) for a, b in pairs) for x, y in pairs
-    ]
+    return [not any(a <= x and b >= y and (a, b) != (x, y) for a, b in pairs) for x, y in pairs]
 
 
 def pareto(
-    points: pd.DataFrame, axis: str, order: Sequence[str] | None = None, *, title: str = "Test score"
+    points: pd.DataFrame,
+    axis: str,
+    order: Sequence[str] | None = None,
+    *,
+    title: str = "Test score",
 ) -> Spec:
     """Test score against mean spending of a job, and the front of what nothing else beats.
 
@@ -104,41 +109,60 @@ def pareto(
         title: Of y.
     """
     frame = sorted_by(points.assign(front=on_front(points)), order)
-    rows = records(
-        {"optimizer": row.optimizer, "x": row.x, "y": row.y, "front": bool(row.front)}
-        for row in _tuples(frame)
-    )
+    rows = records(frame[["optimizer", "x", "y", "front"]].to_dict("records"))
     front = sorted((row for row in rows if row["front"]), key=lambda row: row["x"])
     known = list(order) if order else in_order(points, None)
-    colour = {"field": "optimizer", "type": "nominal", "legend": None, "scale": colours(known)}
-    x = {"field": "x", "type": "quantitative", "title": f"{AXES[axis]} of a job, mean",
-         "axis": _few_ticks(axis), "scale": {"zero": True, "padding": 24}}  # fmt: skip
-    y = {"field": "y", "type": "quantitative", "title": title, "scale": {"zero": False, "padding": 18}}
+    # Zero is a place of its own: an optimizer that does nothing costs nothing.
+    most = 1.2 * max((row["x"] for row in rows), default=0) or 1
+    at = {
+        "x": quantity("x", f"{AXES[axis]} of a job, mean", axis=_ticks(axis),
+                      scale={"domain": [0, most]}),
+        "y": quantity("y", title, scale={"zero": False, "padding": 18}),
+    }  # fmt: skip
     tooltip = [
-        {"field": "optimizer", "title": "Optimizer", "type": "nominal"},
-        {"field": "x", "title": AXES[axis], "type": "quantitative", "format": ",.4~g"},
-        {"field": "y", "title": title, "type": "quantitative", "format": ".4~f"},
-        {"field": "front", "title": "On the Pareto front", "type": "nominal"},
+        told("optimizer", "Optimizer"),
+        told("x", AXES[axis], ",.4~g"),
+        told("y", title, ".4~f"),
+        told("front", "On the Pareto front"),
     ]
     return {
         "description": f"{title} against {AXES[axis]}, with the Pareto front",
         "width": "container",
         "height": 280,
-        "layer": [
-            {"data": {"values": front},
-             "mark": {"type": "line", "interpolate": "step-after", "strokeDash": [4, 3], "style": "line"},
-             "encoding": {"x": x, "y": y}},
-            {"data": {"values": rows}, "mark": {"type": "point", "filled": True, "size": 90, "opacity": 1},
-             "encoding": {"x": x, "y": y, "color": colour, "tooltip": tooltip}},
-            {"data": {"values": rows}, "mark": {"type": "text", "dy": -12, "limit": 120},
-             "encoding": {"x": x, "y": y, "text": {"field": "optimizer"}}},
-        ],
-    }  # fmt: skip
+        "layer": _points(rows, front, at, colours(known), tooltip),
+    }
 
 
-def _few_ticks(axis: str) -> Spec:
+def _points(rows: Rows, front: Rows, at: Spec, scale: Spec, tooltip: list[Spec]) -> list[Spec]:
+    colour = {"field": "optimizer", "type": "nominal", "legend": None, "scale": scale}
+    data = {"data": {"values": rows}}
+    return [
+        {
+            "data": {"values": front},
+            "mark": {"type": "line", "interpolate": "step-after", "strokeDash": [4, 3]},
+            "encoding": at,
+        },
+        {
+            **data,
+            "mark": {"type": "point", "filled": True, "size": 90, "opacity": 1},
+            "encoding": {**at, "color": colour, "tooltip": tooltip},
+        },
+        {
+            **data,
+            "mark": {"type": "text", "dy": -12, "limit": 120},
+            "encoding": {**at, "text": {"field": "optimizer"}},
+        },
+    ]
+
+
+def _ticks(axis: str) -> Spec:
     # SI suffixes suit all but money: nobody reads 2m as a fifth of a cent.
-    return {"format": "~g" if axis == "cost_usd" else "~s", "labelFlush": True, "tickCount": 5, "grid": False}
+    return {
+        "format": "~g" if axis == "cost_usd" else "~s",
+        "labelFlush": True,
+        "tickCount": 5,
+        "grid": False,
+    }
 
 
 def _tuples(frame: pd.DataFrame) -> Any:

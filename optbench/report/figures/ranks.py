@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +26,8 @@ def critical_difference(leaderboard: pd.DataFrame, friedman: Mapping[str, Any]) 
     ranked = leaderboard.dropna(subset=["mean_rank"]).sort_values("mean_rank", kind="stable")
     ranks = [float(rank) for rank in ranked["mean_rank"]]
     width = friedman.get("critical_difference")
-    bars = cliques(ranks, float(width)) if _is_number(width) else []
+    known = isinstance(width, int | float) and not math.isnan(width)
+    bars = cliques(ranks, float(width or 0)) if known else []
     first = len(bars) + 1
     names = records(
         {"optimizer": f"{name} ({rank:.2f})", "rank": rank, "row": first + index}
@@ -80,7 +82,3 @@ def _layers(
          "mark": {"type": "rule", "strokeWidth": 6, "strokeCap": "round", "opacity": 0.75},
          "encoding": {"x": {"field": "low", "type": "quantitative"}, "x2": {"field": "high"}, "y": y}},
     ]  # fmt: skip
-
-
-def _is_number(width: Any) -> bool:
-    return isinstance(width, int | float) and width == width

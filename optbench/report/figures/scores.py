@@ -5,21 +5,24 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from optbench.report.figures.values import (
-    Spec,
+from optbench.report.figures.shapes import (
+    Rows,
+    beside,
     by_unit,
-    in_order,
+    matrix,
     names_axis,
-    records,
-    sorted_by,
-    units,
+    quantity,
+    told,
+    zero,
 )
+from optbench.report.figures.values import Spec, records, sorted_by, units
 
 if TYPE_CHECKING:
     import pandas as pd
 
-BETTER, WORSE, UNTOLD = "better than the baseline", "worse", "cannot be told"
+BETTER, WORSE, UNTOLD = "better", "worse", "cannot be told"
 _SENSE = {"domain": [BETTER, UNTOLD, WORSE], "range": "ordinal"}
+_OPTIMIZER = told("optimizer", "Optimizer")
 
 
 def heat_map(scores: pd.DataFrame, order: Sequence[str] | None = None) -> Spec:
@@ -41,36 +44,21 @@ def heat_map(scores: pd.DataFrame, order: Sequence[str] | None = None) -> Spec:
         }
         for row, unit in zip(_tuples(frame), units(frame), strict=True)
     )
-    largest = max((abs(row["gain"]) for row in rows if row["gain"] is not None), default=0) or 1
-    x = {
-        "field": "unit", "type": "nominal", "sort": None,
-        "axis": {"title": None, "orient": "top", "labelAngle": -30, "domain": False, "ticks": False,
-                 "labelLimit": 150},
-    }  # fmt: skip
-    colour = {
-        "field": "gain", "type": "quantitative", "title": "Lift over the baseline (better is blue)",
-        "scale": {"domain": [-largest, largest], "range": "diverging"},
-        "legend": {"gradientLength": 160, "format": "+.2~f"},
-    }  # fmt: skip
-    tooltip = [
-        _told("optimizer", "Optimizer"), _told("unit", "On"), _told("mean", "Mean", ".4~f"),
-        _told("lift", "Lift", "+.4~f"), _told("n", "Test items"),
-    ]  # fmt: skip
-    text = {"field": "mean", "type": "quantitative", "format": ".3~f"}
-    return {
-        "description": "Heat map of mean test scores by optimizer and dataset",
-        "data": {"values": rows},
-        "width": "container",
-        "height": {"step": 28},
-        "encoding": {"x": x, "y": names_axis()},
-        "layer": [
-            {
-                "mark": {"type": "rect", "cornerRadius": 3},
-                "encoding": {"color": colour, "tooltip": tooltip},
-            },
-            {"mark": {"type": "text"}, "encoding": {"text": text, "tooltip": tooltip}},
+    drawn = matrix(
+        rows,
+        x="unit",
+        y="optimizer",
+        text={"field": "mean", "type": "quantitative", "format": ".3f"},
+        title="Lift over the baseline (better is blue)",
+        tooltip=[
+            _OPTIMIZER,
+            told("unit", "On"),
+            told("mean", "Mean", ".4~f"),
+            told("lift", "Lift", "+.4~f"),
+            told("n", "Test items"),
         ],
-    }
+    )
+    return {"description": "Heat map of mean test scores by optimizer and dataset", **drawn}
 
 
 def forest(scores: pd.DataFrame, order: Sequence[str] | None = None) -> Spec:
@@ -84,39 +72,44 @@ def forest(scores: pd.DataFrame, order: Sequence[str] | None = None) -> Spec:
     rows = records(
         {
             "optimizer": row.optimizer,
-            "unit": f"{unit} ({row.metric}, {_better(row.direction)} is better)",
+            "unit": _panel(unit, row),
             "lift": row.lift,
             "low": row.lift_low,
             "high": row.lift_high,
             "sense": _sense(row),
-            "told": f"n = {row.n_items:,.0f} × {row.n_seeds:,.0f}",
+            "beside": f"n = {row.n_items:,.0f}×{row.n_seeds:,.0f}",
         }
         for row, unit in zip(_tuples(frame), units(frame), strict=True)
     )
-    colour = {"field": "sense", "type": "nominal", "scale": _SENSE, "title": None}
-    x = {"field": "lift", "type": "quantitative", "title": "Lift (test score, final − baseline)"}
-    tooltip = [
-        _told("optimizer", "Optimizer"), _told("lift", "Lift", "+.4~f"),
-        _told("low", "From", "+.4~f"), _told("high", "To", "+.4~f"), _told("told", "Items × seeds"),
-    ]  # fmt: skip
-    interval = {"x": {"field": "low", "type": "quantitative"}, "x2": {"field": "high"}}
-    spec = by_unit(
-        {
-            "encoding": {"y": names_axis()},
-            "layer": [
-                _zero(),
-                {"mark": {"type": "rule", "strokeWidth": 2.5},
-                 "encoding": {**interval, "color": colour, "tooltip": tooltip}},
-                {"mark": {"type": "point", "filled": True, "size": 64, "opacity": 1},
-                 "encoding": {"x": x, "color": colour, "tooltip": tooltip}},
-                _beside("told"),
-            ],
-        },
-        rows,
-    )  # fmt: skip
+    spec = by_unit({"encoding": {"y": names_axis()}, "layer": _intervals()}, rows)
     if scores["metric"].nunique() > 1:  # lifts of different metrics share no scale
-        spec["resolve"]["scale"]["x"] = "independent"
+        spec["resolve"] = {"scale": {"x": "independent"}}
     return {"description": "Forest plot of lifts over the baseline with intervals", **spec}
+
+
+def _intervals() -> Rows:
+    colour = {"field": "sense", "type": "nominal", "scale": _SENSE, "title": None}
+    tooltip = [
+        _OPTIMIZER,
+        told("lift", "Lift", "+.4~f"),
+        told("low", "From", "+.4~f"),
+        told("high", "To", "+.4~f"),
+        told("beside", "Items × seeds"),
+    ]
+    both = {"color": colour, "tooltip": tooltip}
+    low = {"field": "low", "type": "quantitative"}
+    return [
+        zero(),
+        {
+            "mark": {"type": "rule", "strokeWidth": 2.5},
+            "encoding": {"x": low, "x2": {"field": "high"}, **both},
+        },
+        {
+            "mark": {"type": "point", "filled": True, "size": 64, "opacity": 1},
+            "encoding": {"x": quantity("lift", "Lift"), **both},
+        },
+        beside(),
+    ]
 
 
 def validation_gap(scores: pd.DataFrame, order: Sequence[str] | None = None) -> Spec:
@@ -130,59 +123,27 @@ def validation_gap(scores: pd.DataFrame, order: Sequence[str] | None = None) -> 
     rows = records(
         {
             "optimizer": row.optimizer,
-            "unit": f"{unit} ({row.metric}, {_better(row.direction)} is better)",
+            "unit": _panel(unit, row),
             "gap": row.validation_gap,
-            "told": f"{row.validation_gap:+.3f}",
+            "beside": f"{row.validation_gap:+.3f}".replace("-", "−"),
         }
         for row, unit in zip(_tuples(frame), units(frame), strict=True)
     )
-    x = {"field": "gap", "type": "quantitative", "title": "Validation − test"}
-    tooltip = [_told("optimizer", "Optimizer"), _told("gap", "Validation − test", "+.4~f")]
-    spec = by_unit(
-        {
-            "encoding": {"y": names_axis()},
-            "layer": [
-                _zero(),
-                {"mark": {"type": "bar", "height": 9, "cornerRadius": 2},
-                 "encoding": {"x": x, "tooltip": tooltip}},
-                _beside("told"),
-            ],
-        },
-        rows,
-    )  # fmt: skip
+    tooltip = [_OPTIMIZER, told("gap", "Validation − test", "+.4~f")]
+    bar = {
+        "mark": {"type": "bar", "height": 9, "cornerRadius": 2},
+        "encoding": {"x": quantity("gap", "Validation − test"), "tooltip": tooltip},
+    }
+    spec = by_unit({"encoding": {"y": names_axis()}, "layer": [zero(), bar, beside()]}, rows)
     return {"description": "Validation score less test score by optimizer", **spec}
 
 
-def optimizers_of(scores: pd.DataFrame, order: Sequence[str] | None = None) -> list[str]:
-    """The names in the order of the charts."""
-    return in_order(scores, order)
-
-
-def _zero() -> Spec:
-    zero = {"datum": 0, "type": "quantitative"}
-    return {"mark": {"type": "rule", "strokeDash": [3, 3]}, "encoding": {"x": zero}}
-
-
-def _beside(field: str) -> Spec:
-    """A text at the right edge of each row."""
-    return {
-        "mark": {"type": "text", "align": "left", "dx": 6, "fontSize": 11, "style": "soft",
-                 "strokeWidth": 0, "limit": 84},
-        "encoding": {"x": {"value": "width"}, "text": {"field": field}},
-    }  # fmt: skip
-
-
-def _told(field: str, title: str, form: str | None = None) -> Spec:
-    spec = {"field": field, "title": title}
-    return {**spec, "type": "quantitative", "format": form} if form else {**spec, "type": "nominal"}
+def _panel(unit: str, row: Any) -> str:
+    return f"{unit} · {row.metric} {'↓' if _sign(row.direction) < 0 else '↑'}"
 
 
 def _sign(direction: str) -> int:
     return -1 if direction == "minimize" else 1
-
-
-def _better(direction: str) -> str:
-    return "lower" if direction == "minimize" else "higher"
 
 
 def _sense(row: Any) -> str:

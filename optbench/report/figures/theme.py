@@ -45,11 +45,12 @@ def config(theme: str) -> dict[str, Any]:
                    "labelLimit": 320},
         "legend": {
             "orient": "bottom", "labelColor": ink, "titleColor": soft, "labelFontSize": 12,
-            "labelLimit": 140, "titleLimit": 300, "titleFontWeight": "normal", "symbolOpacity": 1,
+            "labelLimit": 170, "titleLimit": 300, "titleFontWeight": "normal", "symbolOpacity": 1,
         },
         "mark": {"color": _PALETTES[theme][0]},
         "axisX": {"tickCount": 5},
         "text": {"color": ink, "fontSize": 12},
         "rule": {"color": soft},
-        "style": {"soft": {"fill": soft, "stroke": soft}, "line": {"stroke": soft, "fill": None}},
+        "line": {"color": soft},
+        "style": {"soft": {"fill": soft}},
     }  # fmt: skip

@@ -61,26 +61,3 @@ def sorted_by(frame: pd.DataFrame, order: Sequence[str] | None) -> pd.DataFrame:
 def colours(optimizers: Iterable[str]) -> Spec:
     """A colour for each optimizer, the same in every chart that names the same ones."""
     return {"domain": [value(name) for name in optimizers], "range": "category"}
-
-
-def names_axis() -> Spec:
-    """The y axis with the names of optimizers."""
-    axis = {"title": None, "domain": False, "ticks": False, "labelPadding": 6}
-    return {"field": "optimizer", "type": "nominal", "sort": None, "axis": axis}
-
-
-def by_unit(spec: Spec, values: list[dict[str, Any]], *, height: int = 20) -> Spec:
-    """A small chart for each unit, one below the other, over the same scale.
-
-    ``width: "container"`` in the inner chart is what the page and :mod:`optbench.report.pictures`
-    replace: Vega-Lite itself does not fit facets to their container.
-    """
-    header = {"title": None, "labelAnchor": "start", "labelPadding": 4}
-    return {
-        "data": {"values": values},
-        "facet": {"field": "unit", "type": "nominal", "sort": None, "header": header},
-        "columns": 1,
-        "spacing": 14,
-        "resolve": {"scale": {"y": "independent"}},
-        "spec": {"width": "container", "height": {"step": height}, **spec},
-    }
