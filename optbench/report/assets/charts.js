@@ -46,7 +46,7 @@ async function draw(host, themes) {
   const room = host.clientWidth;
   const config = structuredClone(themes[theme()]);
   config.legend.columns = Math.max(1, Math.floor(room / 190));
-  config.axis.labelLimit = Math.min(config.axis.labelLimit, room * 0.3);
+  config.axis.labelLimit = Math.min(config.axis.labelLimit, room * 0.36);
   config.header.labelLimit = Math.max(100, room - 150);
   const result = await vegaEmbed(host, sized(found.spec, Math.max(60, room - 240)), {
     mode: "vega-lite", renderer: "svg", actions: false, defaultStyle: false,
