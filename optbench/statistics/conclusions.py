@@ -23,8 +23,11 @@ class Conclusions:
             direction, n_seeds, n_items, mean, low, high`` (test score of the final prompt),
             ``baseline, lift, lift_low, lift_high, p_better`` (than the baseline, 0 to 1; above 0.5:
             probably better, whatever the metric's direction), ``seed_sd, item_sd, residual_sd``
-            (of the score, see :mod:`.noise`), ``validation_gap`` (validation less test),
-            ``method, note``.
+            (of the score, see :mod:`.noise`), ``method, note``. Of sweeps also means over runs:
+            ``rollouts, calls, tokens, cost_usd, seconds`` (phase optimise), ``validation_gap``
+            (validation less test), ``words_added``; ``usd_per_point`` and ``tokens_per_point``
+            (one hundredth of lift; NaN without lift), ``area`` (under the best validation score
+            against rollouts, up to the most that any optimizer of the block used).
         pairs: A row for each pair of optimizers ``a, b`` within a dataset and model, and one for all
             of these together (``dataset`` and ``model`` are ``"all"``): ``n_seeds, n_items,
             n_units`` (swapped by the test), ``difference, low, high`` (a less b, as it is),

@@ -1,0 +1,306 @@
+"""From runs, or from anybody's table, to conclusions."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from optbench.errors import OptbenchError
+from optbench.results.variants import optimizers
+
+from . import ranks
+from .compare import ALL, Pair, bounds_of, over_all, pairs_of
+from .conclusions import Conclusions
+from .curves import area_under, curves
+from .intervals import Interval, interval
+from .table import Block, Cell, blocks
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from optbench.results.load import Runs
+
+SPENT = ("rollouts", "calls", "tokens", "cost_usd", "seconds")
+"""Columns of tasks: what the phase optimise used."""
+
+
+def of_runs(runs: Runs, *, alpha: float = 0.05, incomplete: bool = False) -> Conclusions:
+    """Conclusions of sweeps.
+
+    Args:
+        runs: What was loaded.
+        alpha: Level of tests and intervals.
+        incomplete: Go on where jobs have failed or are not there; said in the notes.
+
+    Raises:
+        OptbenchError: When nothing has finished, or the grid has holes and ``incomplete`` is not set.
+    """
+    tasks = named(runs.tasks)
+    done = tasks[tasks["state"] == "success"]
+    if done.empty:
+        states = ", ".join(f"{n} {state}" for state, n in tasks["state"].value_counts().items())
+        raise OptbenchError(
+            f"no job has finished yet ({states})",
+            key="grid",
+            mend="wait for them, or see why: optbench-results failures <run>",
+        )
+    scores, told = _scores(runs, done)
+    unfinished = tasks[tasks["state"] != "success"]
+    if len(unfinished) and not incomplete:
+        raise OptbenchError(
+            f"{len(unfinished)} of {len(tasks)} jobs have no result: {_shown(unfinished)}",
+            key="grid",
+            mend="finish the sweep (resume=, retry_failed=), or go on without them (--incomplete)",
+        )
+    if len(unfinished):
+        told.append(
+            f"{len(unfinished)} of {len(tasks)} jobs have no result: {_shown(unfinished)}; an "
+            "optimizer that fails on what is hard for it looks better than it is"
+        )
+    by_dataset = done.drop_duplicates("dataset").set_index("dataset")
+    minimize = [one for one in by_dataset.index if by_dataset["direction"][one] == "minimize"]
+    found, left_out = blocks(
+        scores,
+        minimize=minimize,
+        metrics=by_dataset["metric"].to_dict(),
+        incomplete=incomplete,
+    )
+    told += left_out + _cautions(done)
+    return _concluded(found, alpha, told, done, curves(done, runs.trials, alpha))
+
+
+def of_table(
+    scores: pd.DataFrame,
+    *,
+    minimize: Sequence[str] = (),
+    alpha: float = 0.05,
+    incomplete: bool = False,
+) -> Conclusions:
+    """Conclusions of a table; see :func:`.table.blocks` for its columns.
+
+    Raises:
+        OptbenchError: See :func:`.table.blocks`.
+    """
+    found, told = blocks(scores, minimize=minimize, incomplete=incomplete)
+    return _concluded(found, alpha, told)
+
+
+def named(tasks: pd.DataFrame) -> pd.DataFrame:
+    """Tasks with the names that statistics use: variants of optimizers and of datasets told apart."""
+    tasks = tasks.assign(optimizer=optimizers(tasks))
+    for column in ("dataset", "model"):
+        tasks[column] = tasks[column].astype("object").where(tasks[column].notna(), "?")
+    for dataset, alike in tasks.groupby("dataset", observed=True):
+        for column in ("fingerprint_test", "metric"):
+            known = alike[alike[column].notna()]
+            if known[column].nunique() > 1:
+                suffix = known[column].map(lambda one: f"#{one[:8]}")
+                tasks.loc[known.index, "dataset"] = str(dataset) + suffix
+    return tasks
+
+
+def _scores(runs: Runs, done: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
+    """A row a run and test item, with the initial prompt's score of the same run beside it."""
+    items = runs.items
+    items = items[(items["slice"] == "test") & items["identity"].isin(done["identity"])]
+    columns = ["identity", "item_id", "score"]
+    final = items.loc[items["phase"] == "final", columns]
+    initial = items.loc[items["phase"] == "baseline", columns]
+    told = []
+    for which in (final, initial):
+        doubled = which.duplicated(["identity", "item_id"])
+        if doubled.any():
+            told.append(f"{int(doubled.sum())} items are there twice in a run; the first counts")
+    final = final.drop_duplicates(["identity", "item_id"])
+    initial = initial.drop_duplicates(["identity", "item_id"])
+    both = final.merge(
+        initial.rename(columns={"score": "baseline"}), on=["identity", "item_id"], how="left"
+    )
+    keys = done[["identity", "dataset", "model", "optimizer", "seed"]]
+    table = both.merge(keys, on="identity").rename(columns={"item_id": "item"})
+    without = sorted(set(done["identity"]) - set(table["identity"].astype(str)))
+    if without:
+        told.append(f"{len(without)} finished jobs have no test items that could be read")
+    return table.drop(columns="identity"), told
+
+
+def _cautions(done: pd.DataFrame) -> list[str]:
+    told = []
+    if done["simulated"].fillna(False).any():
+        told.append("SIMULATED MODEL: a formula answered; this is no finding about any real model")
+    for (dataset, model), alike in done.groupby(["dataset", "model"], observed=True):
+        budgets = sorted(set(alike.loc[alike["optimizer"] != "none", "budget"].dropna()))
+        if len(budgets) > 1:
+            told.append(
+                f"{dataset} with {model}: budgets differ ({', '.join(budgets)}), so these "
+                "optimizers were not given the same"
+            )
+    if done["test_mode"].fillna(False).any():
+        told.append("test_mode: so few items show that things work, and nothing else")
+    return told
+
+
+def _concluded(
+    found: Sequence[Block],
+    alpha: float,
+    told: list[str],
+    done: pd.DataFrame | None = None,
+    curve: pd.DataFrame | None = None,
+) -> Conclusions:
+    import pandas as pd
+
+    names = sorted({one for block in found for one in block.cells})
+    single = [pair for block in found for pair in pairs_of(block, alpha, bounds_of(block))]
+    together = over_all(found, alpha)
+    means = ranks.means(found, names)
+    scores = pd.DataFrame(
+        [
+            _score_row(block, name, cell, alpha)
+            for block in found
+            for name, cell in block.cells.items()
+        ]
+    )
+    if done is not None and curve is not None:
+        scores = _with_costs(scores, done, curve)
+    friedman = ranks.friedman(means, alpha)
+    notes = [*dict.fromkeys([*told, *_small(found)])]
+    return Conclusions(
+        pd.DataFrame([row for block in found for row in _grid(block, names)]),
+        scores,
+        pd.DataFrame([_pair_row(pair) for pair in (*single, *together)], columns=_PAIR_COLUMNS),
+        _leaderboard(names, means, single, together),
+        friedman,
+        notes,
+        alpha,
+    )
+
+
+def _score_row(block: Block, name: str, cell: Cell, alpha: float) -> dict[str, Any]:
+    bounds = bounds_of(block)
+    score = interval(cell.score, alpha=alpha, bounds=bounds)
+    row = {
+        "dataset": block.dataset, "model": block.model, "optimizer": name, "metric": block.metric,
+        "direction": "maximize" if block.sign > 0 else "minimize",
+        "n_seeds": score.n_seeds, "n_items": score.n_items,
+        "mean": score.mean, "low": score.low, "high": score.high,
+        "baseline": math.nan, "lift": math.nan, "lift_low": math.nan, "lift_high": math.nan,
+        "p_better": math.nan, **_sds(score), "method": score.method, "note": score.note,
+    }  # fmt: skip
+    if cell.baseline is not None:
+        within = None if bounds is None else (-1.0, 1.0)
+        lift = interval(cell.score - cell.baseline, alpha=alpha, bounds=within)
+        better = lift.p_positive if block.sign > 0 else 1 - lift.p_positive
+        row |= {
+            "baseline": float(cell.baseline.mean()), "lift": lift.mean, "lift_low": lift.low,
+            "lift_high": lift.high, "p_better": better,
+        }  # fmt: skip
+    return row
+
+
+def _sds(found: Interval) -> dict[str, float]:
+    noise = asdict(found.spread)
+    return {key: noise[key] for key in ("seed_sd", "item_sd", "residual_sd")}
+
+
+def _with_costs(scores: pd.DataFrame, done: pd.DataFrame, curve: pd.DataFrame) -> pd.DataFrame:
+    """What a run of each cost, what a point of lift did, and how far selection fooled it."""
+    keys = ["dataset", "model", "optimizer"]
+    spent = done.assign(
+        validation_gap=done["final_validation"] - done["final"],
+        words_added=done["final_words"] - done["initial_words"],
+    )
+    means = spent.groupby(keys, observed=True)[[*SPENT, "validation_gap", "words_added"]].mean()
+    joined = scores.merge(means.astype(float).reset_index(), on=keys, how="left")
+    sign = joined["direction"].map({"maximize": 1, "minimize": -1})
+    points = (100 * sign * joined["lift"]).where(lambda one: one > 0)
+    joined["usd_per_point"] = joined["cost_usd"] / points
+    joined["tokens_per_point"] = joined["tokens"] / points
+    areas = {}
+    for (dataset, model), alike in curve[curve["axis"] == "rollouts"].groupby(["dataset", "model"]):
+        until = float(alike["x"].max())
+        for name, one in alike.groupby("optimizer"):
+            areas[dataset, model, name] = area_under(one, until)
+    joined["area"] = [areas.get(tuple(row), math.nan) for row in joined[keys].to_numpy()]
+    return joined
+
+
+_PAIR_COLUMNS = [
+    "dataset", "model", "a", "b", "n_seeds", "n_items", "n_units", "difference", "low", "high",
+    "p", "p_holm", "smallest_p", "method", "verdict", "note",
+]  # fmt: skip
+
+
+def _pair_row(pair: Pair) -> dict[str, Any]:
+    one = pair.difference
+    of_runs_alone = pair.dataset == ALL
+    return {
+        "dataset": pair.dataset, "model": pair.model, "a": pair.a, "b": pair.b,
+        "n_seeds": math.nan if of_runs_alone else one.n_seeds,
+        "n_items": math.nan if of_runs_alone else one.n_items,
+        "n_units": pair.n_units, "difference": one.mean, "low": one.low, "high": one.high,
+        "p": pair.p, "p_holm": pair.p_holm, "smallest_p": pair.smallest_p,
+        "method": pair.method, "verdict": pair.verdict, "note": pair.note,
+    }  # fmt: skip
+
+
+def _grid(block: Block, names: Sequence[str]) -> list[dict[str, Any]]:
+    expected = len({seed for cell in block.cells.values() for seed in cell.seeds})
+    rows = []
+    for name in names:
+        cell = block.cells.get(name)
+        seeds = 0 if cell is None else len(cell.seeds)
+        rows.append({
+            "dataset": block.dataset, "model": block.model, "optimizer": name, "seeds": seeds,
+            "expected_seeds": expected, "items": 0 if cell is None else len(cell.items),
+            "complete": seeds == expected,
+        })  # fmt: skip
+    return rows
+
+
+def _leaderboard(
+    names: Sequence[str], means: Any, single: Sequence[Pair], together: Sequence[Pair]
+) -> pd.DataFrame:
+    """Best mean first; with one block its own pairs decide who shares a group."""
+    import numpy as np
+    import pandas as pd
+
+    ranked, shares = ranks.ranks(means), ranks.normalised(means)
+    board = pd.DataFrame({
+        "optimizer": list(names),
+        "normalised": np.nanmean(shares, axis=0),
+        "mean_rank": np.nanmean(ranked, axis=0),
+        "n_units": (~np.isnan(means)).sum(axis=0),
+    })  # fmt: skip
+    board[["wins", "ties", "losses"]] = [ranks.record(name, single) for name in names]
+    board = board.sort_values(
+        ["normalised", "mean_rank", "optimizer"], ascending=[False, True, True]
+    ).reset_index(drop=True)
+    board.insert(0, "place", board["normalised"].rank(ascending=False, method="min").astype(int))
+    board.insert(1, "place_by_rank", board["mean_rank"].rank(method="min").astype(int))
+    letters = ranks.groups(list(board["optimizer"]), single if len(means) == 1 else together)
+    board["group"] = board["optimizer"].map(letters)
+    return board
+
+
+def _small(found: Sequence[Block]) -> list[str]:
+    """What n is too small for."""
+    told = []
+    seeds = {len(cell.seeds) for block in found for cell in block.cells.values()}
+    if seeds == {1}:
+        told.append(
+            "one seed: differences are between these prompts, not between optimizers; run more "
+            "seeds (seed=1,2,3,4,5)"
+        )
+    if len(found) == 1:
+        told.append("one dataset and model: nothing is said about others")
+    return told
+
+
+def _shown(tasks: pd.DataFrame) -> str:
+    cells: Mapping[str, int] = (
+        tasks["dataset"].astype(str) + "/" + tasks["optimizer"].astype(str) + " " + tasks["state"]
+    ).value_counts().to_dict()  # fmt: skip
+    shown = [f"{cell}{f' x {n}' if n > 1 else ''}" for cell, n in list(cells.items())[:8]]
+    return ", ".join(shown) + (f" and {len(cells) - 8} more" if len(cells) > 8 else "")

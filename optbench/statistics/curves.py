@@ -1,0 +1,100 @@
+"""Anytime curves: the best validation score that an optimizer had reached when so much was spent."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .intervals import interval
+from .table import Matrix
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+AXES = ("rollouts", "tokens", "cost_usd", "seconds")
+POINTS = 60
+"""Of a curve."""
+COLUMNS = ["dataset", "model", "optimizer", "axis", "x", "mean", "low", "high", "n_seeds"]
+
+
+def curves(tasks: pd.DataFrame, trials: pd.DataFrame, alpha: float = 0.05) -> pd.DataFrame:
+    """Best-so-far validation score against what was spent in phase optimise.
+
+    Each run is a step function that begins with the initial prompt's score. Trials on a part of the
+    validation slice (minibatches) are not comparable and raise no step. A curve is the mean over
+    seeds, as far as the longest run went: one that ended keeps its best. Validation scores of what
+    was selected by them are too good; the test scores are the answer.
+
+    Args:
+        tasks: ``runs.tasks``; only finished ones count.
+        trials: ``runs.trials``.
+        alpha: One less the confidence of the bands.
+
+    Returns:
+        A row a point: ``dataset, model, optimizer, axis, x, mean, low, high, n_seeds``.
+    """
+    import pandas as pd
+
+    done = tasks[(tasks["state"] == "success") & tasks["initial_validation"].notna()]
+    by_task = dict(list(trials.groupby("identity", observed=True)))
+    rows: list[dict[str, Any]] = []
+    for (dataset, model, optimizer), runs in done.groupby(
+        ["dataset", "model", "optimizer"], sort=True, observed=True
+    ):
+        for axis in AXES:
+            steps = [_steps(run, by_task.get(run["identity"]), axis)
+                     for _, run in runs.iterrows()]  # fmt: skip
+            for point in _mean_curve(steps, alpha):
+                named = {"dataset": dataset, "model": model, "optimizer": optimizer, "axis": axis}
+                rows.append({**named, **point, "n_seeds": len(steps)})
+    return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def area_under(curve: pd.DataFrame, until: float) -> float:
+    """Mean height of a curve from 0 to ``until``, in points of the score.
+
+    Args:
+        curve: Rows of one optimizer and one axis of :func:`curves`.
+        until: The same for all that are compared; NaN beyond the first point of the curve.
+    """
+    x, y = curve["x"].to_numpy(dtype=float), curve["mean"].to_numpy(dtype=float)
+    order = np.argsort(x)
+    x, y = x[order], y[order]
+    if not len(x) or not until > 0:
+        return math.nan
+    edges = np.append(np.clip(x, 0, until), until)
+    return float((np.diff(edges) * y).sum() / (until - edges[0])) if until > edges[0] else math.nan
+
+
+def cost_to_reach(curve: pd.DataFrame, score: float, sign: int = 1) -> float:
+    """Where a curve first is as good as a score; NaN where it never is."""
+    good = curve[sign * curve["mean"] >= sign * score]
+    return float(good["x"].min()) if len(good) else math.nan
+
+
+def _steps(run: pd.Series, trials: pd.DataFrame | None, axis: str) -> tuple[Matrix, Matrix]:
+    """Where one run's best score changed, and to what."""
+    sign = -1 if run["direction"] == "minimize" else 1
+    x, best = [0.0], [float(run["initial_validation"])]
+    if trials is not None:
+        whole = trials[
+            (trials["slice"] == "validation") & (trials["items"] == run["n_validation"])
+        ].sort_values("index")
+        for at, score in zip(whole[axis], whole["score"], strict=True):
+            if math.isfinite(at) and math.isfinite(score):
+                x.append(float(at))
+                best.append(score if sign * score > sign * best[-1] else best[-1])
+    return np.array(x), np.array(best)
+
+
+def _mean_curve(steps: list[tuple[Matrix, Matrix]], alpha: float) -> list[dict[str, float]]:
+    longest = max(float(x.max()) for x, _ in steps)
+    places = np.linspace(0.0, longest, POINTS) if longest > 0 else np.array([0.0])
+    heights = np.array([best[np.searchsorted(x, places, side="right") - 1] for x, best in steps])
+    points = []
+    for at, place in enumerate(places):
+        found = interval(heights[:, at][:, None], alpha=alpha)
+        points.append({"x": float(place), "mean": found.mean, "low": found.low, "high": found.high})
+    return points

@@ -1,0 +1,206 @@
+"""Scores as a tidy table, and as the blocks within which optimizers are compared."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from optbench.errors import OptbenchError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Matrix = np.ndarray[Any, np.dtype[np.floating[Any]]]
+
+ONE = ""
+"""Stands where a table has no column of seeds, items or models."""
+SHOWN = 8
+"""How many missing cells an error names."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """All runs of one optimizer on one dataset with one model.
+
+    Attributes:
+        seeds: Their seeds, S of them.
+        items: Ids of the test items, I of them; a single one where there are no items.
+        score: Test scores of the final prompts, S x I.
+        baseline: Those of the initial prompt, S x I; None where they are not known.
+    """
+
+    seeds: tuple[Any, ...]
+    items: tuple[Any, ...]
+    score: Matrix
+    baseline: Matrix | None
+
+
+@dataclass(frozen=True)
+class Block:
+    """Optimizers on one dataset with one model: they answered the same items.
+
+    Attributes:
+        dataset: Its name.
+        model: Its name; empty where the table has no models.
+        metric: What the scores are of.
+        sign: 1 where more is better, -1 where less is.
+        cells: By optimizer.
+    """
+
+    dataset: str
+    model: str
+    metric: str
+    sign: int
+    cells: dict[str, Cell]
+
+
+def blocks(
+    scores: pd.DataFrame,
+    *,
+    minimize: Sequence[str] = (),
+    metrics: Mapping[str, str] | None = None,
+    incomplete: bool = False,
+) -> tuple[list[Block], list[str]]:
+    """Divides a table into blocks.
+
+    Args:
+        scores: A row a test item (or a run, or a published figure): ``dataset, model, optimizer,
+            seed, item, score`` and, where known, ``baseline``.
+        minimize: Datasets whose scores are better when they are lower.
+        metrics: What is scored, by dataset.
+        incomplete: Take what is there: items that all runs of a block have, seeds as they are.
+
+    Returns:
+        The blocks by dataset and model, and what was left out, in sentences.
+
+    Raises:
+        OptbenchError: When there is nothing to compare, a cell is there twice, or the grid of
+            optimizers, seeds and items has holes and ``incomplete`` is not asked for.
+    """
+    told: list[str] = []
+    scores = _without_what_is_no_number(scores, told)
+    keys = ["dataset", "model", "optimizer", "seed", "item"]
+    doubled = scores[scores.duplicated(keys, keep=False)]
+    if len(doubled):
+        raise OptbenchError(
+            f"{len(doubled)} scores share dataset, model, optimizer, seed and item: "
+            f"{_cells(doubled, keys[:4])}",
+            key="table",
+            mend="give what tells them apart as --seed or --item, or choose some with --where",
+        )
+    found = []
+    for (dataset, model), part in scores.groupby(["dataset", "model"], sort=True, observed=True):
+        cells = _cells_of(part, f"{dataset}{f' with {model}' if model else ''}", incomplete, told)
+        metric = (metrics or {}).get(str(dataset), "score")
+        sign = -1 if dataset in minimize else 1
+        found.append(Block(str(dataset), str(model), metric, sign, cells))
+    _check_grid(found, incomplete, told)
+    return found, told
+
+
+def _without_what_is_no_number(scores: pd.DataFrame, told: list[str]) -> pd.DataFrame:
+    if scores.empty:
+        raise OptbenchError(
+            "there is no score", key="table", mend="name a sweep with finished jobs"
+        )
+    good = np.isfinite(scores["score"].to_numpy(dtype=float))
+    if not good.all():
+        bad = scores[~good]
+        told.append(
+            f"{len(bad)} of {len(scores)} scores are no finite number and were left out: "
+            f"{_cells(bad, ['dataset', 'optimizer', 'seed'])}"
+        )
+        scores = scores[good]
+    if scores.empty:
+        raise OptbenchError("no score is a finite number", key="table", mend="look at --score")
+    return scores
+
+
+def _cells_of(part: pd.DataFrame, name: str, incomplete: bool, told: list[str]) -> dict[str, Cell]:
+    """Matrices of one block over the items that all its runs have."""
+    tables = {}
+    for optimizer, of_one in part.groupby("optimizer", sort=True, observed=True):
+        wide = of_one.pivot(index="seed", columns="item", values="score")
+        base = None
+        if "baseline" in of_one and of_one["baseline"].notna().any():
+            base = of_one.pivot(index="seed", columns="item", values="baseline")
+        tables[str(optimizer)] = (wide, base)
+    every = part["item"].unique()
+    common = set(every)
+    for wide, _ in tables.values():
+        common &= set(wide.columns[wide.notna().all()])
+    lost = len(every) - len(common)
+    if lost and not incomplete:
+        holes = {one: int(wide.reindex(columns=every).isna().sum().sum())
+                 for one, (wide, _) in tables.items()}  # fmt: skip
+        missing = ", ".join(f"{one} {n}" for one, n in holes.items() if n)
+        raise OptbenchError(
+            f"{name}: not every run has a score of every item; missing: {missing}",
+            key="grid",
+            mend="finish the sweep (resume=), or take the items that all have (--incomplete)",
+        )
+    if lost:
+        told.append(f"{name}: {lost} of {len(every)} items were left out, which some runs lack")
+    if not common:
+        raise OptbenchError(
+            f"{name}: no item that all runs have",
+            key="grid",
+            mend="conclude sweeps over different items apart",
+        )
+    items = [one for one in every if one in common]
+    cells = {}
+    for optimizer, (wide, base) in tables.items():
+        baseline = None if base is None else base.reindex(index=wide.index, columns=items)
+        whole = baseline is not None and bool(np.isfinite(baseline.to_numpy(dtype=float)).all())
+        cells[optimizer] = Cell(
+            tuple(wide.index),
+            tuple(items),
+            wide[items].to_numpy(dtype=float),
+            baseline.to_numpy(dtype=float) if baseline is not None and whole else None,
+        )
+    return cells
+
+
+def _check_grid(found: Sequence[Block], incomplete: bool, told: list[str]) -> None:
+    """Every optimizer on every dataset and model, with the same seeds."""
+    missing = [
+        f"{block.dataset}{'/' + block.model if block.model else ''}/{optimizer}"
+        f"{'' if seeds is None else f' seed {seeds}'}"
+        for block, optimizer, seeds in _holes(found)
+    ]
+    if not missing:
+        return
+    more = f" and {len(missing) - SHOWN} more" if len(missing) > SHOWN else ""
+    count = "1 cell" if len(missing) == 1 else f"{len(missing)} cells"
+    text = f"{count} of the grid missing: {', '.join(missing[:SHOWN])}{more}"
+    if not incomplete:
+        raise OptbenchError(
+            text,
+            key="grid",
+            mend="finish the sweep (resume=, retry_failed=), or go on without them (--incomplete)",
+        )
+    told.append(f"{text}; means of optimizers are over what each has")
+
+
+def _holes(found: Sequence[Block]) -> list[tuple[Block, str, Any]]:
+    optimizers = sorted({one for block in found for one in block.cells})
+    holes: list[tuple[Block, str, Any]] = []
+    for block in found:
+        seeds = list(dict.fromkeys(one for cell in block.cells.values() for one in cell.seeds))
+        for optimizer in optimizers:
+            if optimizer not in block.cells:
+                holes.append((block, optimizer, None))
+                continue
+            there = set(block.cells[optimizer].seeds)
+            holes.extend((block, optimizer, seed) for seed in seeds if seed not in there)
+    return holes
+
+
+def _cells(rows: pd.DataFrame, keys: Sequence[str]) -> str:
+    named = rows[list(keys)].drop_duplicates()
+    shown = ["/".join(str(one) for one in row if one != ONE) for row in named.to_numpy()[:SHOWN]]
+    more = f" and {len(named) - SHOWN} more" if len(named) > SHOWN else ""
+    return ", ".join(shown) + more
