@@ -58,7 +58,9 @@ def read_texts(job: Job, problems: Problems) -> list[dict[str, Any]]:
     try:
         with _opened(path) as file:
             _bounded(file, range(file.metadata.num_columns), MAX_TEXT_BYTES)
-            rows: list[dict[str, Any]] = file.read().to_pylist()
+            table = file.read()
+            table.validate(full=True)
+            rows: list[dict[str, Any]] = table.to_pylist()
             return rows
     except UnreadableError as error:
         problems.add(job.place, error.kind, f"{path.name} {error.what}", excluded=True)
@@ -131,6 +133,7 @@ def _numbers(path: Path, metrics: Sequence[str]) -> pa.Table:
         columns = {ours: name for ours, name in sources.items() if _has(schema, ours, name)}
         _bounded(file, [schema.get_field_index(name) for name in columns.values()], MAX_BYTES)
         table = file.read(columns=list(columns.values()), use_threads=False)
+    table.validate(full=True)  # codes within their dictionary, texts in UTF-8
     text = pa.dictionary(pa.int32(), pa.string())
     found = {ours: table.column(name) for ours, name in columns.items()}
     for ours, column in found.items():
