@@ -80,7 +80,7 @@ def _of_job(job: Job, problems: Problems) -> pa.Table:
             version = db.execute("PRAGMA user_version").fetchone()[0]
             tables = [name for (name,) in db.execute(
                 "SELECT name FROM sqlite_master WHERE type = 'table'")]  # fmt: skip
-            if version == 0 and not tables:
+            if version == 0 and not tables and not job.finished:
                 return _as_table([])  # killed before its first line
             _check(job, db, version if "calls" in tables else None)
             return _as_table(db.execute(_QUERY).fetchall())
@@ -95,6 +95,8 @@ def _of_job(job: Job, problems: Problems) -> pa.Table:
 def _check(job: Job, db: sqlite3.Connection, version: int | None) -> None:
     from optbench.models.ledger import SCHEMA_VERSION
 
+    if version is None:
+        raise UnreadableError("truncated", "holds no calls")
     if version != SCHEMA_VERSION:
         raise UnreadableError("schema", f"is of schema version {version}, not {SCHEMA_VERSION}")
     owner = db.execute("SELECT identity FROM task").fetchone()

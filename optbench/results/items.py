@@ -41,11 +41,13 @@ def read_items(jobs: Sequence[Job], problems: Problems) -> pd.DataFrame:
 
     starts = range(0, len(jobs), BATCH)
     batches = each(lambda start: _batch(jobs[start : start + BATCH], start, problems), starts)
-    table = pa.concat_tables(batches, promote_options="default") if batches else _nothing()
+    tables = [_nothing(), *(table for table, _ in batches)]
+    table = pa.concat_tables(tables, promote_options="default")
     number = table.column(NUMBER).to_numpy()
     columns = repeated(jobs, number)
     columns |= {name: categorical(table.column(name)) for name in KEYS}
-    return tidied(_framed(columns, table), jobs, number, problems)
+    read = frozenset(number for _, numbers in batches for number in numbers)
+    return tidied(_framed(columns, table), jobs, number, read, problems)
 
 
 def read_texts(job: Job, problems: Problems) -> list[dict[str, Any]]:
@@ -78,8 +80,10 @@ def _nothing() -> pa.Table:
     return pa.schema(fields).empty_table()
 
 
-def _batch(jobs: Sequence[Job], start: int, problems: Problems) -> pa.Table:
+def _batch(jobs: Sequence[Job], start: int, problems: Problems) -> tuple[pa.Table, Sequence[int]]:
     """The rows of some jobs in the phases that are compared, with the job's number among all.
+
+    The numbers of those whose file was read come with it.
 
     Some jobs at once, since each step takes far longer to begin than for the rows of one.
     """
@@ -93,11 +97,12 @@ def _batch(jobs: Sequence[Job], start: int, problems: Problems) -> pa.Table:
         if (table := _of_job(job, problems)) is not None
     ]
     if not numbered:
-        return _nothing()
+        return _nothing(), ()
     whole = pa.concat_tables([table for _, table in numbered], promote_options="default")
-    number = np.repeat([number for number, _ in numbered], [len(table) for _, table in numbered])
+    read = [number for number, _ in numbered]
+    number = np.repeat(read, [len(table) for _, table in numbered])
     whole = whole.append_column(NUMBER, pa.array(number, pa.int64()))
-    return whole.filter(compute.is_in(whole.column("phase"), value_set=pa.array(PHASES)))
+    return whole.filter(compute.is_in(whole.column("phase"), value_set=pa.array(PHASES))), read
 
 
 def _of_job(job: Job, problems: Problems) -> pa.Table | None:
@@ -147,14 +152,18 @@ def _opened(path: Path, dictionaries: Sequence[str] = ()) -> Any:
     """A file of ours.
 
     Raises:
-        UnreadableError: When it is of another schema version.
+        UnreadableError: When it is of another schema version, or lacks one of the dictionaries.
     """
     import pyarrow as pa
     from pyarrow import parquet
 
     small = path.stat().st_size <= SMALL_BYTES
     source = pa.BufferReader(path.read_bytes()) if small else pa.OSFile(str(path))
-    file = parquet.ParquetFile(source, read_dictionary=list(dictionaries), pre_buffer=False)
+    try:
+        file = parquet.ParquetFile(source, read_dictionary=list(dictionaries), pre_buffer=False)
+    except KeyError as error:  # of a dictionary
+        name = one_line(error.args[0].decode("utf-8", "replace"), 60)
+        raise UnreadableError("schema", f"has no column '{name}'") from error
     version = (file.metadata.metadata or {}).get(b"optbench_schema_version")
     if version != str(SCHEMA_VERSION).encode():
         file.close()
