@@ -92,8 +92,10 @@ def jobs(tasks: pd.DataFrame, most: int | None = None) -> Table:
         text("dataset"), text("optimizer"), text("model"), Column("seed"), text("state"),
         Column("initial"), Column("final"), text("error"),
     ]  # fmt: skip
-    if not any(row[-1] for row in cells):
-        cells, columns = [row[:-1] for row in cells], columns[:-1]
+    for at in (7, 2):  # no error, one model
+        if cells and len({row[at] for row in cells}) == 1 and (at == 2 or not cells[0][at]):
+            cells = [[*row[:at], *row[at + 1 :]] for row in cells]
+            columns = [*columns[:at], *columns[at + 1 :]]
     left = len(rows) - len(shown)
     return Table("Jobs", columns, cells, [f"and {left} more (--detailed)"] if left else [])
 
@@ -141,8 +143,9 @@ def _details(on: Any, runs: Runs, said: Conclusions | None) -> None:
             show(on, table)
         on.print()
         say(on, views.ranks(said))
-        on.print()
-        show(on, views.noise(said))
+        for table in views.noise(said):
+            on.print()
+            show(on, table)
         on.print()
         show(on, jobs(runs.tasks))
     problems = runs.problems

@@ -14,6 +14,7 @@ from .text import (
     counted,
     decimals,
     number,
+    seconds,
     signed,
     unknown,
     usd,
@@ -30,7 +31,7 @@ def leaderboard(said: Conclusions) -> Table:
     """Optimizers in the order of means, their place by ranks beside it, and groups of ties."""
     board = said.leaderboard
     columns = [
-        Column("place"), text("optimizer"), Column("score 0-1"), Column("by rank"),
+        Column("place"), text("optimizer"), Column("score"), Column("by rank"),
         Column("mean rank"), Column("won-tied-lost"), text("group"),
     ]  # fmt: skip
     rows = [
@@ -173,36 +174,44 @@ def _pair(row: dict[str, Any], places: int) -> list[str]:
     ]  # fmt: skip
 
 
-def noise(said: Conclusions) -> Table:
-    """Where the noise of a score comes from."""
+def noise(said: Conclusions) -> Iterator[Table]:
+    """Where the noise of scores comes from, and what the search took: a table a dataset and model."""
+    ours = "tokens" in said.scores
     columns = [
-        text("dataset"), text("optimizer"), Column("seeds"), Column("items"), Column("rest"),
-        Column("val. - test"), Column("words"), Column("tokens"), Column("calls"), Column("time s"),
+        text("optimizer"), Column("seeds"), Column("items"), Column("rest"), Column("gap"),
+        Column("words"), Column("tokens"), Column("time"),
     ]  # fmt: skip
-    ours = "calls" in said.scores
-    rows = []
-    for row in said.scores.to_dict("records"):
-        cells = [word(row["dataset"]), word(row["optimizer"])]
-        cells += [number(row[key]) for key in ("seed_sd", "item_sd", "residual_sd")]
-        if ours:
-            words = row["words_added"]
-            cells += [
-                signed(row["validation_gap"]), "-" if unknown(words) else f"{words:+.0f}",
-                count(row["tokens"]), count(row["calls"]), number(row["seconds"]),
-            ]  # fmt: skip
-        rows.append(cells)
     below = ["seeds, items, rest: standard deviations of the test score by where they come from."]
     if ours:
         below.append(
-            "val. - test: how much better the final prompt is on the slice that selected it; words: "
-            "added to the prompt; tokens, calls, time: of the search, a run."
+            "gap: validation less test score of the final prompt, which validation selected; words: "
+            "added to the prompt; tokens, time: of one run's search."
         )
-    return Table("Noise and effort", columns[: len(rows[0]) if rows else 5], rows, below)
+    for (dataset, model), part in said.scores.groupby(
+        ["dataset", "model"], sort=False, observed=True
+    ):
+        rows = [_effort(row, ours) for row in part.to_dict("records")]
+        where = word(dataset) + (f", {word(model)}" if model else "")
+        yield Table(f"Noise and effort: {where}", columns[: len(rows[0])], rows, below)
+
+
+def _effort(row: dict[str, Any], ours: bool) -> list[str]:
+    cells = [word(row["optimizer"])]
+    cells += [number(row[key]) for key in ("seed_sd", "item_sd", "residual_sd")]
+    if ours:
+        words = row["words_added"]
+        cells += [
+            signed(row["validation_gap"]), "-" if unknown(words) else f"{words:+.0f}",
+            count(row["tokens"]), seconds(row["seconds"]),
+        ]  # fmt: skip
+    return cells
 
 
 def ranks(said: Conclusions) -> str:
     """Friedman's test in a sentence."""
     found = said.friedman
+    if found["n_units"] < 2:
+        return "Ranks: one dataset and model tells nothing of others."
     told = (
         f"Ranks over {found['n_units']} datasets and models: {found['method']}, "
         f"p {chance(found['p'])}; critical difference (Nemenyi) {number(found['critical_difference'])}."
