@@ -5,7 +5,8 @@
 One real job of the simulated model (300 test and 50 validation items, 10 trials) is the template; the
 others are copies of its files with other identities, optimizers and seeds. ``--calls`` gives each a
 ledger too, 1 MB a job. Read in a process of its own, imports included, files in the page cache. Aims:
-tasks and items together in 10 s and 2 GB, on two cores that nobody else is using; what the tables of trials and calls take is told beside.
+tasks and items together in 10 s and 2 GB, on two cores that nobody else is using; what the tables of
+trials and calls take is told beside.
 """
 
 from __future__ import annotations
