@@ -13,6 +13,7 @@ from typing import Any
 from optbench.models.calls import COLUMNS
 from optbench.models.ledger import SCHEMA_VERSION as CALLS_VERSION
 from optbench.results.layout import JobFolder, write_items, write_json
+from optbench.results.load import Runs
 
 METRICS = ("exact_match", "contains")
 ITEMS = ("i1", "i2", "i3", "i4")
@@ -175,3 +176,44 @@ def unfinished(path: Path, status: dict[str, Any] | None, identity: str = "u" * 
     if status is not None:
         write_json(folder.status, status)
     return folder
+
+
+GOOD = "g" * 64
+
+
+def beside_a_good_one(tmp_path: Path, **how: Any) -> JobFolder:
+    """A job to be spoiled, in a sweep with one that is well."""
+    make(tmp_path / "good", identity=GOOD)
+    return make(tmp_path / "bad", identity="b" * 64, **how)
+
+
+def told(runs: Runs) -> list[tuple[str, str, str, bool, int]]:
+    """The problems, by the folder's name."""
+    found = runs.problems
+    return [
+        (Path(folder).name, kind, what, excluded, n)
+        for folder, kind, what, excluded, n in found.itertuples(index=False)
+    ]
+
+
+def only_problem(runs: Runs) -> tuple[str, str, bool, int]:
+    """Kind, sentence, exclusion and count of the one problem, which is the bad job's."""
+    ((folder, *rest),) = told(runs)
+    assert folder == "bad"
+    kind, what, excluded, n = rest
+    return kind, what, excluded, n
+
+
+def everything(runs: Runs) -> Runs:
+    """All tables read; the good job's rows are whole."""
+    assert (runs.tasks["identity"] == GOOD).sum() == 1
+    assert (runs.items["identity"] == GOOD).sum() == 16
+    assert (runs.trials["identity"] == GOOD).sum() == 2
+    assert (runs.calls["identity"] == GOOD).sum() == 2
+    return runs
+
+
+def row_of(runs: Runs, name: str = "bad") -> dict[str, Any]:
+    tasks = runs.tasks
+    (row,) = tasks[tasks["folder"].map(lambda folder: Path(folder).name) == name].to_dict("records")
+    return row
