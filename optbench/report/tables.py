@@ -160,5 +160,5 @@ def _value(one: Any, limit: int) -> Any:
 
 def _verdict(row: Any) -> str:
     if row.verdict == "a":
-        return f"{row.a} better"
-    return f"{row.b} better" if row.verdict == "b" else str(row.verdict)
+        return "A better"
+    return "B better" if row.verdict == "b" else str(row.verdict)
