@@ -86,7 +86,8 @@ def _line(sweep: Sweep) -> Line:
 
 def _began(folder: Path, jobs: Sequence[Job]) -> float:
     """By the oldest task.json: Hydra writes its own file anew with every launch."""
-    times = [_modified(job.found.folder.task) for job in jobs]
+    files = [job.found.file("task") for job in jobs]
+    times = [_modified(file) for file in files if file is not None]
     known = [one for one in times if one] or [_modified(folder / "multirun.yaml")]
     return min(known)
 
