@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from support import composed
 
 from optbench import plan
 from optbench.optimizers.transfer import MOST_CHARACTERS
-from optbench.preflight import PreflightError, transferred
+from optbench.preflight import PreflightError, settings, transferred
 from optbench.prompts import Prompt, PromptSet
 from optbench.task import Task, run_task
 
@@ -79,11 +80,10 @@ def test_braces_that_are_no_placeholders_stay(tmp_path: Path) -> None:
     said = 'Reply as {"department": "billing"}, or {whatever}; only that.'
     one = task(messages=[{"role": "system", "content": said}, ASKED], columns=["message"])
     run_task(one, tmp_path)
-    import sqlite3
-
     with sqlite3.connect(tmp_path / "calls.sqlite") as db:
-        sent = "".join(str(row) for row in db.execute("select * from messages"))
-    assert json.dumps(said)[1:-1] in sent or said in sent
+        sent = [json.loads(row[1]) for row in db.execute("select * from messages")]
+    assert {"role": "system", "content": said} in sent
+    assert not any("{message}" in message["content"] for message in sent)
 
 
 def test_a_placeholder_that_is_no_column(tmp_path: Path) -> None:
@@ -139,10 +139,15 @@ def test_alone_it_says_where_prompts_come_from(tmp_path: Path) -> None:
         run_task(Task.from_config(composed("optimizer=transfer", "model=simulated")), tmp_path)
 
 
-def test_a_budget_in_usd_needs_no_price(tmp_path: Path) -> None:
-    words = ("model=vllm", "model.id=hosted_vllm/x", "budget=usd_1")
+def test_a_budget_in_usd_needs_no_price() -> None:
+    """Nothing is spent in a search; and the model's price may be unknown where the source's was not."""
+    words = ("model=litellm", "model.id=nobody/nothing", "budget=usd_1")
     one = task(*words, messages=[BETTER, ASKED])
-    assert plan.Planner().expect(one, tmp_path).usd is None  # a search would have been refused
+    assert not [error.key for error in settings.problems(one.config, starting=False)]
+    other = Task.from_config(composed(*words))
+    assert [error.key for error in settings.problems(other.config, starting=False)] == [
+        "budget.usd"
+    ]
 
 
 def _problems(one: Task, parts: dict[str, Prompt]) -> list[Exception]:
