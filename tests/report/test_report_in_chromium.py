@@ -112,6 +112,19 @@ def test_jobs_are_filtered_searched_and_sorted(browser: Browser, study: Path) ->
     assert browser.complaints() == []
 
 
+def test_all_figures_of_the_statistics_are_there(browser: Browser, study: Path) -> None:
+    browser.open(study)
+    browser.choose("[data-table=scores]", "Optimizer", "few_shot")
+    rows = browser.all("[data-table=scores] tbody tr")
+    assert [row.text.split()[:2] for row in rows] == [
+        ["arithmetic", "few_shot"], ["tickets_routing", "few_shot"],
+    ]  # fmt: skip
+    browser.choose("[data-table=pairs]", "Verdict", "tie")
+    rows = browser.all("[data-table=pairs] tbody tr")
+    assert rows
+    assert all(row.text.endswith("0.400 1.000 1.0e-6 20 3") for row in rows)
+
+
 def test_an_unfinished_job_has_its_error_and_no_items(browser: Browser, study: Path) -> None:
     browser.open(study)
     assert "ValueError: it broke" in browser.text("[data-table=failures]")
