@@ -199,6 +199,18 @@ def test_nothing_is_wider_than_the_screen(browser: Browser, study: Path, width: 
                      " <= arguments[0].getBoundingClientRect().right + 1", host)  # fmt: skip
 
 
+def test_a_wide_matrix_scrolls_in_its_own_box(browser: Browser, tmp_path: Path) -> None:
+    runs = made_up.runs([f"dataset_{n}" for n in range(9)], seeds=1, n_items=3)
+    told, lines = made_up.conclusions(runs.tasks), made_up.curves(runs.tasks)
+    browser.open(page.write(runs, told, lines, tmp_path / "r.html"), width=PHONE)
+    host = "figure[data-chart=heat_map] .chart"
+    browser.js("document.querySelector(arguments[0]).scrollIntoView()", host)
+    browser.wait("return document.querySelector(arguments[0] + '[data-drawn]') !== null", host)
+    wide = "const e = document.querySelector(arguments[0]); return e.scrollWidth - e.clientWidth"
+    browser.wait(f"{wide} > 9 * 54 - 260", host)
+    assert not browser.js(TOO_WIDE)
+
+
 def test_charts_follow_the_width(browser: Browser, study: Path) -> None:
     browser.open(study)
     scroll_through(browser)
