@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -119,6 +119,10 @@ class Runs:
         Items, trials and calls add theirs when they are read.
         """
         return self._problems.frame()
+
+    def only(self, folders: Container[str]) -> Runs:
+        """The runs in these job folders; the problems are those of all."""
+        return Runs([job for job in self._jobs if job.place in folders], self._problems)
 
     def texts(self, identity: str) -> list[dict[str, Any]]:
         """A job's rollouts of all phases: all columns of ``items.parquet``, untrusted texts included.

@@ -92,6 +92,20 @@ def test_a_published_table_without_seeds_and_items() -> None:
     assert set(single["verdict"]) == {"too few"}  # one figure each
 
 
+def test_items_of_one_cluster_are_no_independent_evidence() -> None:
+    one = table()
+    copies = pd.concat([one.assign(item=one["item"] * 10 + n) for n in range(10)])
+    copies["cluster"] = copies["item"] // 10
+    alone, told = of_table(one), of_table(copies)
+    assert told.scores["n_items"].tolist() == [20] * 4
+    pd.testing.assert_frame_equal(told.scores, alone.scores)
+    assert any("400 items are 40 clusters" in note for note in told.notes)
+    fooled = of_table(copies.drop(columns="cluster")).scores
+    assert (
+        fooled["high"] - fooled["low"] < 0.8 * (alone.scores["high"] - alone.scores["low"])
+    ).any()
+
+
 def test_what_less_of_is_better() -> None:
     up, down = of_table(table()), of_table(table(), minimize=["one", "two"])
     assert list(up.leaderboard["optimizer"]) == ["good", "poor"]

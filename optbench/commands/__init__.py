@@ -1,0 +1,1 @@
+"""``optbench-results``: what sweeps have left behind, for people and for other programs."""
