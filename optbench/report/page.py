@@ -84,6 +84,7 @@ def html(
     charts = gallery(tasks, conclusions, curves)
     shown = {
         "jobs": tables.jobs(tasks, opened),
+        "scores": tables.scores(conclusions.scores),
         "pairs": tables.pairs(conclusions.pairs),
         "failures": tables.failures(tasks),
         "problems": tables.problems(problems),

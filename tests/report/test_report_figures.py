@@ -131,6 +131,21 @@ def test_models_are_named_where_there_are_several() -> None:
     assert "arithmetic · n" in {row["unit"] for row in values_of(figures.heat_map(two))}
 
 
+def test_transfers_are_named_by_what_differs() -> None:
+    tasks = made_up.runs(models=("m", "n"), seeds=1).tasks
+    moved = tasks.assign(transferred_from="gepa", source_model="big", source_dataset="arithmetic")
+    cells = values_of(figures.transfer_matrix(moved))
+    assert {cell["source"] for cell in cells} == {"gepa"}
+    assert {cell["target"] for cell in cells} == {
+        f"{dataset} · {model}" for dataset in ("arithmetic", "tickets_routing") for model in "mn"
+    }
+    moved.loc[0, "source_model"] = "other"
+    cells = values_of(figures.transfer_matrix(moved))
+    assert {cell["source"] for cell in cells} == {"gepa · big", "gepa · other"}
+    flipped = values_of(figures.transfer_matrix(moved.assign(direction="minimize")))
+    assert [cell["gain"] for cell in flipped] == [-cell["gain"] for cell in cells]
+
+
 @pytest.mark.parametrize(
     ("ranks", "width", "found"),
     [
