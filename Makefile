@@ -33,6 +33,8 @@ bench: $(VENV)/.dev  ## ratios, measured side by side in one run
 	$(BIN)/python tests/benchmarks/manifest_planning.py
 	$(BIN)/python tests/benchmarks/warm_workers.py
 	$(BIN)/python tests/benchmarks/dataset_loading.py
+	PYTHONPATH=tests $(BIN)/python tests/benchmarks/report.py
+	$(BIN)/python tests/benchmarks/results_loading.py
 	PYTHONPATH=tests $(BIN)/python tests/benchmarks/modal_submitting.py
 
 $(VENV)/.base: pyproject.toml

@@ -9,6 +9,8 @@ import pytest
 from support import command, composed, options
 
 from optbench import plan
+from optbench.plan.detectable import detectable
+from optbench.plan.estimate import Expected
 from optbench.preflight import PreflightError
 from optbench.task import Task, run_task
 
@@ -100,3 +102,20 @@ def test_a_sweep_that_is_there_is_left_as_it_is(tmp_path: Path) -> None:
     done = command(*words, "seed=1,2", "plan=true", cwd=tmp_path)
     assert "plan: 2 tasks (1 done, 1 new), about" in done.stdout
     assert json.loads(result.read_text()) == before
+
+
+def test_it_says_what_could_be_found() -> None:
+    def planned(optimizer: str, seed: int, dataset: str = "tickets") -> Expected:
+        return Expected(dataset, optimizer, "m", seed, "new", 10, 0, 100, None, 80)
+
+    five = [planned(name, seed) for name in ("gepa", "few_shot", "none") for seed in range(5)]
+    line, assumed = detectable(five)
+    assert "5 seeds x 80 test items" in line
+    assert "from 7 seeds on by an exact test" in line  # 2 / 2**7 * 3 pairs = 0.047
+    assert "assumed" in assumed
+    one_seed = detectable([planned("gepa", 1), planned("none", 1)])
+    assert "one seed tells prompts apart" in one_seed[0]
+    assert detectable([planned("gepa", 1), planned("gepa", 2)]) == []
+    assert detectable([planned("gepa", 1), planned("none", 2)]) == []
+    more = detectable([planned(name, 1, f"d{n}") for name in "ab" for n in range(9)])
+    assert "d0, d1, d2 and 6 more" in more[0]

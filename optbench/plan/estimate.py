@@ -38,6 +38,7 @@ class Expected:
         answered: How many of them the job's ledger or the cache holds already, as far as they can be
             known in advance: all of a begun job's, else the baseline's.
         usd: What is left to pay, answered calls taken as the mean; None where a price is not known.
+        n_test: Items of the test slice.
     """
 
     dataset: str
@@ -49,6 +50,7 @@ class Expected:
     answered: int
     tokens: int
     usd: float | None
+    n_test: int
 
 
 @dataclass(frozen=True)
@@ -87,6 +89,7 @@ class Total:
     calls: int
     tokens: int
     usd: float | None
+    n_test: int
 
     def expected(self, config: Config, state: str, answered: int) -> Expected:
         """With what is there already taken off what is left to pay."""
@@ -101,6 +104,7 @@ class Total:
             answered,
             self.tokens,
             None if self.usd is None else self.usd * left,
+            self.n_test,
         )
 
 
@@ -178,6 +182,7 @@ def total(config: Config, inputs: Inputs, rollout: Cost, demonstration: float) -
         round(fixed.calls + _capped(searched.calls, budget.llm_calls)),
         round(fixed.tokens + _capped(searched.tokens, budget.tokens)),
         _usd(config, (runs, final), search, own),
+        len(inputs.data.test),
     )
 
 

@@ -12,6 +12,7 @@ from rich.table import Table
 
 from optbench.complaints import counted
 from optbench.models.accounts import price_text
+from optbench.plan.detectable import detectable
 from optbench.plan.estimate import Expected
 from optbench.results.layout import JobFolder
 
@@ -76,6 +77,8 @@ def show(planned: Sequence[Expected], *, sweep_usd: float | None = None, left_ou
         soft_wrap=True,
         style="dim",
     )
+    for line in detectable(planned):
+        console.print(line, soft_wrap=True, style="dim")
     if sweep_usd is not None:
         console.print(f"budget.sweep_usd stops all jobs at ${sweep_usd:.2f}")
 

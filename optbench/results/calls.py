@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Any
 from optbench.results.job import Job
 from optbench.results.problems import Problems
 from optbench.results.read import MAX_TEXT, UnreadableError, one_line
-from optbench.results.together import each
+from optbench.results.together import categorical, each
 
 if TYPE_CHECKING:
     import pandas as pd
+    import pyarrow as pa
 
 TEXTS = ("phase", "role", "model", "outcome", "source")
 WHOLES = ("tokens_in", "tokens_out", "attempt")
@@ -33,46 +34,69 @@ def read_calls(jobs: Sequence[Job], problems: Problems) -> pd.DataFrame:
     """One row a call, in the order in which they ended; see :attr:`.load.Runs.calls`."""
     import numpy as np
     import pandas as pd
+    import pyarrow as pa
 
-    read = each(lambda job: _of_job(job, problems), jobs)
-    identities = pd.Categorical(pd.array([job.row.get("identity") for job in jobs], dtype="str"))
-    codes = np.repeat(identities.codes, [len(rows) for rows in read])
-    columns: dict[str, Any] = {"identity": pd.Categorical.from_codes(codes, identities.categories)}
-    for index, name in enumerate(COLUMNS):
-        values = [row[index] for rows in read for row in rows]
+    tables = each(lambda job: _of_job(job, problems), jobs)
+    number = np.repeat(np.arange(len(jobs)), [len(table) for table in tables])
+    table = pa.concat_tables([_as_table([]), *tables])
+    names = pd.Categorical(pd.array([job.row.get("identity") for job in jobs], dtype="str"))
+    columns: dict[str, Any] = {"identity": names.take(number)}
+    for name in COLUMNS:
+        column = table.column(name)
         if name in TEXTS:
-            columns[name] = pd.Categorical(pd.array(values, dtype="str"))
+            columns[name] = categorical(column)
+        elif name in WHOLES:
+            unknown = column.is_null().to_numpy()
+            columns[name] = pd.arrays.IntegerArray(column.fill_null(0).to_numpy(), unknown)
         else:
-            columns[name] = pd.array(values, dtype="Int64" if name in WHOLES else "float64")
-    return pd.DataFrame(columns)
+            columns[name] = column.to_numpy()
+    return pd.DataFrame(columns, copy=False)
 
 
-def _of_job(job: Job, problems: Problems) -> list[tuple[Any, ...]]:
-    path = job.found.folder.calls
-    if not job.found.has(path):
+def _as_table(rows: Sequence[tuple[Any, ...]]) -> pa.Table:
+    """A job's rows, in a tenth of the memory that they take as objects."""
+    import pyarrow as pa
+
+    values = zip(*rows, strict=True) if rows else ((),) * len(COLUMNS)
+    kinds = {
+        **dict.fromkeys(TEXTS, pa.string()),
+        **dict.fromkeys(WHOLES, pa.int64()),
+        **dict.fromkeys(NUMBERS, pa.float64()),
+    }
+    columns = {name: pa.array(of, kinds[name]) for name, of in zip(COLUMNS, values, strict=True)}
+    return pa.table(
+        {name: one.dictionary_encode() if name in TEXTS else one for name, one in columns.items()}
+    )
+
+
+def _of_job(job: Job, problems: Problems) -> pa.Table:
+    path = job.found.file("calls")
+    if path is None:
         if job.finished:
-            problems.add(job.place, "missing", f"there is no {path.name}", excluded=True)
-        return []
+            problems.add(job.place, "missing", "there is no calls.sqlite", excluded=True)
+        return _as_table([])
     try:
         with _opened(job, path) as db:
             version = db.execute("PRAGMA user_version").fetchone()[0]
             tables = [name for (name,) in db.execute(
                 "SELECT name FROM sqlite_master WHERE type = 'table'")]  # fmt: skip
-            if version == 0 and not tables:
-                return []  # killed before its first line
+            if version == 0 and not tables and not job.finished:
+                return _as_table([])  # killed before its first line
             _check(job, db, version if "calls" in tables else None)
-            return db.execute(_QUERY).fetchall()
+            return _as_table(db.execute(_QUERY).fetchall())
     except UnreadableError as error:
         problems.add(job.place, error.kind, f"{path.name} {error.what}", excluded=True)
-    except (sqlite3.Error, OSError, OverflowError, ValueError) as error:
+    except (sqlite3.Error, OSError, ValueError) as error:
         what = f"{path.name} cannot be read ({one_line(error, 120)})"
         problems.add(job.place, "truncated", what, excluded=True)
-    return []
+    return _as_table([])
 
 
 def _check(job: Job, db: sqlite3.Connection, version: int | None) -> None:
     from optbench.models.ledger import SCHEMA_VERSION
 
+    if version is None:
+        raise UnreadableError("truncated", "holds no calls")
     if version != SCHEMA_VERSION:
         raise UnreadableError("schema", f"is of schema version {version}, not {SCHEMA_VERSION}")
     owner = db.execute("SELECT identity FROM task").fetchone()
@@ -107,10 +131,10 @@ def _opened(job: Job, path: Path) -> Iterator[sqlite3.Connection]:
     if size > MAX_BYTES:
         raise UnreadableError("large", f"has {size:,} bytes; {MAX_BYTES:,} are read")
     log, index = (path.with_name(path.name + end) for end in ("-wal", "-shm"))
-    if not job.found.has(log):
+    if log.name not in job.found.files:
         with _connected(path, "mode=ro&immutable=1") as db:
             yield db
-    elif job.row["state"] == "running" and job.found.has(index):
+    elif job.row["state"] == "running" and index.name in job.found.files:
         with _connected(path, "mode=ro") as db:
             yield db
     else:

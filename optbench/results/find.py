@@ -11,9 +11,10 @@ from optbench.errors import OptbenchError
 from optbench.results.layout import JobFolder
 from optbench.results.problems import Problems
 
-_NAMES = JobFolder(Path())
-_MARKS = frozenset({_NAMES.task.name, _NAMES.status.name, _NAMES.result.name})
-_HYDRA = _NAMES.hydra_config.parent.name
+_LAYOUT = JobFolder(Path())
+_NAMES = {of: path.name for of, path in vars(_LAYOUT).items()}
+_MARKS = frozenset({_NAMES["task"], _NAMES["status"], _NAMES["result"]})
+_HYDRA = _LAYOUT.hydra_config.parent.name
 MAX_DEPTH = 32
 """Of folders within a sweep; a job is four levels deep."""
 _MEND = "give a sweep's folder (hydra.sweep.dir) or a job's"
@@ -33,14 +34,14 @@ class Found:
     path: Path
     files: frozenset[str]
 
-    @property
-    def folder(self) -> JobFolder:
-        """Its files by their meaning."""
-        return JobFolder(self.path)
+    def file(self, of: str) -> Path | None:
+        """One of its files, when it is there and may be read.
 
-    def has(self, file: Path) -> bool:
-        """Whether one of its files is there and may be read."""
-        return file.name in self.files
+        Args:
+            of: Its name in :class:`.layout.JobFolder`, such as ``result``.
+        """
+        name = _NAMES[of]
+        return self.path / name if name in self.files else None
 
 
 def find(paths: tuple[str | Path, ...], problems: Problems) -> list[Found]:

@@ -11,7 +11,7 @@ from optbench.results.layout import SCHEMA_VERSION
 from optbench.results.problems import Problems
 from optbench.results.read import UnreadableError, one_line
 from optbench.results.tidy import KEYS, tidied
-from optbench.results.together import each, repeated
+from optbench.results.together import categorical, each, repeated
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,9 +19,14 @@ if TYPE_CHECKING:
 
 PHASES = ("baseline", "final")
 SPENT = ("tokens_in", "tokens_out", "cost_usd", "latency_s")
+BATCH = 50
+"""Jobs."""
+NUMBER = "job"
 MAX_ROWS = 5_000_000
 MAX_BYTES = 512 * 2**20
 """Of the columns that are read, decoded."""
+SMALL_BYTES = 2**20
+"""A file that is read at once; of a larger one, the columns that are needed."""
 MAX_TEXT_BYTES = 2**30
 
 
@@ -32,34 +37,32 @@ def read_items(jobs: Sequence[Job], problems: Problems) -> pd.DataFrame:
         jobs: Those to read, in order.
         problems: Takes in what is wrong; such a file or row is left out, the others are read.
     """
-    import numpy as np
     import pyarrow as pa
 
-    tables = each(lambda job: _of_job(job, problems), jobs)
-    read = [(job, table) for job, table in zip(jobs, tables, strict=True) if table is not None]
-    if not read:
-        return _framed([], {}, pa.table({}), [])
-    lengths = [table.num_rows for _, table in read]
-    table = pa.concat_tables([table for _, table in read], promote_options="default")
-    del tables
-    keys = {name: _categorical(table.column(name)) for name in KEYS}
-    frame = _framed([job for job, _ in read], keys, table.drop_columns(list(KEYS)), lengths)
-    return tidied(
-        frame, [job for job, _ in read], np.repeat(np.arange(len(read)), lengths), problems
-    )
+    starts = range(0, len(jobs), BATCH)
+    batches = each(lambda start: _batch(jobs[start : start + BATCH], start, problems), starts)
+    tables = [_nothing(), *(table for table, _ in batches)]
+    table = pa.concat_tables(tables, promote_options="default")
+    number = table.column(NUMBER).to_numpy()
+    columns = repeated(jobs, number)
+    columns |= {name: categorical(table.column(name)) for name in KEYS}
+    read = frozenset(number for _, numbers in batches for number in numbers)
+    return tidied(_framed(columns, table), jobs, number, read, problems)
 
 
 def read_texts(job: Job, problems: Problems) -> list[dict[str, Any]]:
     """All columns of a job's file, outputs and reasons included; empty where it cannot be read."""
     from pyarrow import ArrowException
 
-    path = job.found.folder.items
-    if not job.found.has(path):
+    path = job.found.file("items")
+    if path is None:
         return []
     try:
         with _opened(path) as file:
             _bounded(file, range(file.metadata.num_columns), MAX_TEXT_BYTES)
-            rows: list[dict[str, Any]] = file.read().to_pylist()
+            table = file.read()
+            table.validate(full=True)
+            rows: list[dict[str, Any]] = table.to_pylist()
             return rows
     except UnreadableError as error:
         problems.add(job.place, error.kind, f"{path.name} {error.what}", excluded=True)
@@ -69,13 +72,46 @@ def read_texts(job: Job, problems: Problems) -> list[dict[str, Any]]:
     return []
 
 
+def _nothing() -> pa.Table:
+    import pyarrow as pa
+
+    text = pa.dictionary(pa.int32(), pa.string())
+    fields = [*((name, text) for name in KEYS), ("score", pa.float64()), (NUMBER, pa.int64())]
+    return pa.schema(fields).empty_table()
+
+
+def _batch(jobs: Sequence[Job], start: int, problems: Problems) -> tuple[pa.Table, Sequence[int]]:
+    """The rows of some jobs in the phases that are compared, with the job's number among all.
+
+    The numbers of those whose file was read come with it.
+
+    Some jobs at once, since each step takes far longer to begin than for the rows of one.
+    """
+    import numpy as np
+    import pyarrow as pa
+    from pyarrow import compute
+
+    numbered = [
+        (number, table)
+        for number, job in enumerate(jobs, start)
+        if (table := _of_job(job, problems)) is not None
+    ]
+    if not numbered:
+        return _nothing(), ()
+    whole = pa.concat_tables([table for _, table in numbered], promote_options="default")
+    read = [number for number, _ in numbered]
+    number = np.repeat(read, [len(table) for _, table in numbered])
+    whole = whole.append_column(NUMBER, pa.array(number, pa.int64()))
+    return whole.filter(compute.is_in(whole.column("phase"), value_set=pa.array(PHASES))), read
+
+
 def _of_job(job: Job, problems: Problems) -> pa.Table | None:
     from pyarrow import ArrowException
 
-    path = job.found.folder.items
-    if not job.found.has(path):
+    path = job.found.file("items")
+    if path is None:
         if job.finished:
-            problems.add(job.place, "missing", f"there is no {path.name}", excluded=True)
+            problems.add(job.place, "missing", "there is no items.parquet", excluded=True)
         return None
     if not job.metrics:
         return None  # said where its result was read
@@ -90,39 +126,44 @@ def _of_job(job: Job, problems: Problems) -> pa.Table | None:
 
 
 def _numbers(path: Path, metrics: Sequence[str]) -> pa.Table:
-    """The rows of the phases that are compared; scores as ``score`` and ``score.<metric>``."""
+    """All rows; scores as ``score`` and ``score.<metric>``, texts as dictionaries."""
     import pyarrow as pa
-    from pyarrow import compute
 
-    text = pa.dictionary(pa.int32(), pa.string())
+    sources = {name: name for name in KEYS}
+    sources["score"] = f"score.{metrics[0]}"
+    sources |= {f"score.{name}": f"score.{name}" for name in metrics[1:]}
+    sources |= {name: name for name in SPENT}
     with _opened(path, dictionaries=KEYS) as file:
         schema = file.schema_arrow
-        sources = {name: name for name in KEYS}
-        sources["score"] = f"score.{metrics[0]}"
-        sources |= {f"score.{name}": f"score.{name}" for name in metrics[1:]}
-        sources |= {name: name for name in SPENT}
         columns = {ours: name for ours, name in sources.items() if _has(schema, ours, name)}
         _bounded(file, [schema.get_field_index(name) for name in columns.values()], MAX_BYTES)
         table = file.read(columns=list(columns.values()), use_threads=False)
-    wanted = compute.is_in(table.column("phase"), value_set=pa.array(PHASES))
-    table = table.filter(wanted)
-    return pa.table(
-        {
-            ours: table.column(name).cast(text if ours in KEYS else pa.float64(), safe=False)
-            for ours, name in columns.items()
-        }
-    )
+    table.validate(full=True)  # codes within their dictionary, texts in UTF-8
+    text = pa.dictionary(pa.int32(), pa.string())
+    found = {ours: table.column(name) for ours, name in columns.items()}
+    for ours, column in found.items():
+        kind = text if ours in KEYS else pa.float64()
+        if column.type != kind:
+            found[ours] = column.cast(kind, safe=False)
+    return pa.table(found)
 
 
 def _opened(path: Path, dictionaries: Sequence[str] = ()) -> Any:
     """A file of ours.
 
     Raises:
-        UnreadableError: When it is of another schema version.
+        UnreadableError: When it is of another schema version, or lacks one of the dictionaries.
     """
+    import pyarrow as pa
     from pyarrow import parquet
 
-    file = parquet.ParquetFile(path, read_dictionary=list(dictionaries), pre_buffer=False)
+    small = path.stat().st_size <= SMALL_BYTES
+    source = pa.BufferReader(path.read_bytes()) if small else pa.OSFile(str(path))
+    try:
+        file = parquet.ParquetFile(source, read_dictionary=list(dictionaries), pre_buffer=False)
+    except KeyError as error:  # of a dictionary
+        name = one_line(error.args[0].decode("utf-8", "replace"), 60)
+        raise UnreadableError("schema", f"has no column '{name}'") from error
     version = (file.metadata.metadata or {}).get(b"optbench_schema_version")
     if version != str(SCHEMA_VERSION).encode():
         file.close()
@@ -175,27 +216,12 @@ def _bounded(file: Any, columns: Sequence[int], limit: int) -> None:
         raise UnreadableError("large", f"has {size:,} bytes to decode; {limit:,} are read")
 
 
-def _categorical(column: pa.ChunkedArray) -> pd.Categorical:
+def _framed(columns: dict[str, Any], table: pa.Table) -> pd.DataFrame:
+    import numpy as np
     import pandas as pd
 
-    whole = column.unify_dictionaries().combine_chunks()
-    codes = whole.indices.fill_null(-1).to_numpy(zero_copy_only=False)
-    found = pd.Categorical.from_codes(codes, whole.dictionary.to_pylist())
-    return found.remove_unused_categories()
-
-
-def _framed(
-    jobs: Sequence[Job], keys: dict[str, pd.Categorical], numbers: pa.Table, lengths: Sequence[int]
-) -> pd.DataFrame:
-    import pandas as pd
-
-    columns: dict[str, Any] = repeated(jobs, lengths)
-    for name in KEYS:
-        columns[name] = keys.get(name, pd.Categorical([], categories=pd.Index([], dtype="str")))
-    others = sorted(name for name in numbers.column_names if name.startswith("score."))
+    others = sorted(name for name in table.column_names if name.startswith("score."))
     for name in ("score", *others, *SPENT):
-        if name in numbers.column_names:
-            columns[name] = numbers.column(name).to_numpy()
-        else:
-            columns[name] = pd.Series([float("nan")] * sum(lengths), dtype="float64")
-    return pd.DataFrame(columns)
+        known = name in table.column_names
+        columns[name] = table.column(name).to_numpy() if known else np.full(len(table), np.nan)
+    return pd.DataFrame(columns, copy=False)

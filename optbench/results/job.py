@@ -7,10 +7,10 @@ import os
 import platform
 import time
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from optbench.results.find import Found
+from optbench.results.layout import JobFolder
 from optbench.results.problems import Problems
 from optbench.results.read import (
     Document,
@@ -62,74 +62,73 @@ def read_job(found: Found, problems: Problems) -> Job:
 class _Reader:
     def __init__(self, found: Found, problems: Problems) -> None:
         self._found = found
-        self._folder = found.folder
         self._place = encodable(str(found.path))
         self._problems = problems
         self._broken: set[str] = set()
 
     def read(self) -> Job:
-        result, task, status = (
-            self._document(file)
-            for file in (self._folder.result, self._folder.task, self._folder.status)
-        )
-        row: Row = {"folder": self._place, "sweep": encodable(self._found.sweep), "error": ""}
-        row |= self._described(task)
+        result, task = self._document("result"), self._document("task")
+        row: Row = {
+            "folder": self._place,
+            "sweep": encodable(self._found.sweep),
+            "error": "",
+            "versions": {},
+        }
         if result is not None:
-            self._add_result(row, result)
-        row["state"] = self._state(row, result, status)
-        if status is not None and row["state"] != "success":
-            row["error"] = error_of(status)
+            self._add_result(row, result, task)
+        if any(row.get(name) is None for name in ESSENTIAL):
+            self._add_task(row, task)
+        row["state"] = self._state(row, result)
         if row["state"] == "success" and row.get("rollouts") is None:
             row["rollouts"] = self._rollouts()
         self._say(row)
         return Job(self._found, row, _metrics(row, result, task))
 
-    def _document(self, file: Path) -> Document | None:
-        if not self._found.has(file):
+    def _document(self, of: str) -> Document | None:
+        file = self._found.file(of)
+        if file is None:
             return None
         try:
             return Document(read_object(file))
         except UnreadableError as error:
-            self._broken.add(file.name)
+            self._broken.add(of)
             self._note(error.kind, f"{file.name} {error.what}", excluded=True)
             return None
 
-    def _described(self, task: Document | None) -> Row:
-        if task is None and not self._found.has(self._folder.result):
+    def _add_task(self, row: Row, task: Document | None) -> None:
+        """What is not known from the result, which may lack."""
+        if task is None and self._found.file("result") is None:
             task = self._composed()
-        if task is None:
-            return {}
-        row = described(task)
-        self._complain(self._folder.task.name, task)
-        return row
+        if task is not None:
+            row |= {name: value for name, value in described(task).items() if row.get(name) is None}
+            self._complain("task.json", task)
 
     def _composed(self) -> Document | None:
         """The config that Hydra wrote down before the task could: names and seed are plain there."""
         import yaml
 
         try:
-            if self._folder.hydra_config.is_symlink():
-                return None
-            text = read_bytes(self._folder.hydra_config, 2**20).decode("utf-8")
+            file = JobFolder(self._found.path).hydra_config
+            text = "" if file.is_symlink() else read_bytes(file, 2**20).decode("utf-8")
             # Aliases could make a small file a huge tree; Hydra writes none.
             config = None if "&" in text and "*" in text else yaml.safe_load(text)
         except (UnreadableError, ValueError, RecursionError, yaml.YAMLError):
             return None
         return Document({"config": config}) if isinstance(config, dict) else None
 
-    def _add_result(self, row: Row, result: Document) -> None:
-        said = concluded(result)
-        self._complain(self._folder.result.name, result)
-        mine, theirs = row.get("identity"), said["identity"]
+    def _add_result(self, row: Row, result: Document, task: Document | None) -> None:
+        row |= {name: value for name, value in concluded(result).items() if value is not None}
+        self._complain("result.json", result)
+        if task is None:
+            return
+        row["engine"] = task.text("config", "engine", "name")  # no part of a result
+        mine, theirs = task.text("identity"), row.get("identity")
         if mine is not None and theirs is not None and mine != theirs:
             what = (
                 f"task.json is of another task ({one_line(mine, 12)}) than result.json "
                 f"({one_line(theirs, 12)}), which counts"
             )
             self._note("mismatch", what)
-            row |= {key: None for key in row if key not in ("folder", "sweep", "error")}
-        row |= {key: value for key, value in said.items() if value not in (None, {})}
-        row.setdefault("versions", {})
 
     def _complain(self, name: str, document: Document) -> None:
         if document.malformed:
@@ -141,8 +140,8 @@ class _Reader:
             what = f"{name} has numbers that are NaN or infinite, read as unknown: {keys}"
             self._note("nan", what, n=len(document.not_finite))
 
-    def _state(self, row: Row, result: Document | None, status: Document | None) -> str:
-        if self._folder.result.name in self._broken:
+    def _state(self, row: Row, result: Document | None) -> str:
+        if "result" in self._broken:
             return "unreadable"
         if result is not None:
             lacking = [name for name in ESSENTIAL if row.get(name) is None]
@@ -151,12 +150,17 @@ class _Reader:
             what = f"result.json does not say its {', '.join(lacking)}"
             self._note("malformed", what, excluded=True)
             return "unreadable"
+        return self._state_without_result(row, self._document("status"))
+
+    def _state_without_result(self, row: Row, status: Document | None) -> str:
         if status is None:
-            begun = self._found.has(self._folder.task) or self._found.has(self._folder.status)
+            begun = self._found.file("task") or self._found.file("status")
             return "interrupted" if begun else "waiting"
+        row["error"] = error_of(status)
         state = status.at("state")
         if state == "success":
-            self._note("missing", "status.json says success, but there is no result.json")
+            what = "status.json says success, but there is no result.json"
+            self._note("missing", what, excluded=True)
             return "unreadable"
         if state == "running":
             return "running" if _is_alive(status) else "interrupted"
@@ -164,16 +168,12 @@ class _Reader:
 
     def _rollouts(self) -> int | None:
         """From the trials: results did not say it at first."""
-        total = 0
+        file = self._found.file("trials")
         try:
-            for line in read_lines(self._folder.trials) if self._has_trials() else ():
-                total += Document(json.loads(line)).whole("items") or 0
+            lines = [Document(json.loads(line)) for line in read_lines(file)] if file else []
         except (UnreadableError, ValueError, RecursionError):
             return None  # said where the trials are read
-        return total if self._has_trials() else None
-
-    def _has_trials(self) -> bool:
-        return self._found.has(self._folder.trials)
+        return sum(line.whole("items") or 0 for line in lines) if file else None
 
     def _say(self, row: Row) -> None:
         if row["state"] == "failed":
@@ -188,9 +188,10 @@ class _Reader:
 def read_prompts(job: Job) -> dict[str, Any]:
     """``initial`` and ``final`` prompt as ``result.json`` has them; None where it does not."""
     prompts: dict[str, Any] = {"initial": None, "final": None}
-    if job.found.has(job.found.folder.result):
+    file = job.found.file("result")
+    if file is not None:
         try:
-            told = Document(read_object(job.found.folder.result)).mapping("prompts")
+            told = Document(read_object(file)).mapping("prompts")
         except UnreadableError:
             return prompts
         prompts.update({key: told.get(key) for key in prompts})

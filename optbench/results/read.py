@@ -95,6 +95,8 @@ def read_lines(path: Path) -> Iterator[bytes]:
 def one_line(value: object, limit: int = 300) -> str:
     """A text in one line without control characters, cut to a length."""
     text = str(value)[: 4 * limit]
+    if len(text) <= limit and text.isprintable() and " " not in text:
+        return text  # nearly all are: versions and names
     plain = " ".join("".join(char if char.isprintable() else " " for char in text).split())
     return plain if len(plain) <= limit else plain[: limit - 1] + "…"
 

@@ -36,7 +36,6 @@ ESSENTIAL = ("identity", "dataset", "optimizer", "model", "seed", "metric", "dir
 _MODELS = ("model", "optimizer_model", "judge_model")
 _DIRECTIONS = ("maximize", "minimize")
 _MAX_VERSIONS = 100
-_MAX_PROMPT_DEPTH = 8
 
 Row = dict[str, Any]
 
@@ -182,20 +181,17 @@ def _versions(document: Document) -> dict[str, str]:
 
 def _words(prompt: Any) -> int | None:
     """Words of all messages of a prompt, or of all prompts of a program."""
-    return None if prompt is None else sum(len(text.split()) for text in _contents(prompt, 0))
-
-
-def _contents(node: Any, depth: int) -> list[str]:
-    if depth > _MAX_PROMPT_DEPTH:
-        return []
-    if isinstance(node, list):
-        return [text for one in node for text in _contents(one, depth + 1)]
-    if not isinstance(node, dict):
-        return []
-    own = [text for key in ("content", "text") if isinstance(text := node.get(key), str)]
-    return own + [
-        text for key, one in node.items() if key != "params" for text in _contents(one, depth + 1)
+    parts = _dict(_dict(prompt).get("prompts")) or {"": prompt}
+    listed = [_dict(part).get("messages") for part in parts.values()]
+    if not any(isinstance(messages, list) for messages in listed):
+        return None
+    contents = [
+        _dict(message).get("content")
+        for messages in listed
+        if isinstance(messages, list)
+        for message in messages
     ]
+    return sum(len(content.split()) for content in contents if isinstance(content, str))
 
 
 def _dict(node: Any) -> dict[str, Any]:

@@ -19,7 +19,11 @@ TOLERANCE = 1e-6
 
 
 def tidied(
-    frame: pd.DataFrame, jobs: Sequence[Job], number: np.ndarray[Any, Any], problems: Problems
+    frame: pd.DataFrame,
+    jobs: Sequence[Job],
+    number: np.ndarray[Any, Any],
+    read: frozenset[int],
+    problems: Problems,
 ) -> pd.DataFrame:
     """The rows that can be told apart, and what was wrong with the others.
 
@@ -30,13 +34,14 @@ def tidied(
         frame: A row a rollout.
         jobs: Those of the rows.
         number: Which of the jobs, by row.
+        read: The jobs whose file was read; of the others it is said already why it was not.
         problems: Takes in what is wrong.
     """
     tidy = _Tidy(jobs, problems)
     frame, number = tidy.distinct(frame, number)
     tidy.finite(frame, number)
     frame, number = tidy.completed(frame, number)
-    tidy.compare(frame, number)
+    tidy.compare(frame, number, read)
     return frame
 
 
@@ -101,7 +106,9 @@ class _Tidy:
         whole = pd.concat([frame, more], ignore_index=True)
         return whole.take(order).reset_index(drop=True), number[order]
 
-    def compare(self, frame: pd.DataFrame, number: np.ndarray[Any, Any]) -> None:
+    def compare(
+        self, frame: pd.DataFrame, number: np.ndarray[Any, Any], read: frozenset[int]
+    ) -> None:
         """Whether test items and their means are those that the results say."""
         import numpy as np
 
@@ -111,9 +118,10 @@ class _Tidy:
             scores = frame["score"].to_numpy()[rows]
             counts = np.bincount(number[rows], minlength=len(self._jobs))
             sums = np.bincount(number[rows], weights=scores, minlength=len(self._jobs))
-            for job, count, total in zip(self._jobs, counts, sums, strict=True):
-                if job.finished:
-                    self._compare(job, phase, int(count), float(total), said)
+            for index in sorted(read):
+                if self._jobs[index].finished:
+                    count, total = int(counts[index]), float(sums[index])
+                    self._compare(self._jobs[index], phase, count, total, said)
 
     def _compare(self, job: Job, phase: str, count: int, total: float, said: str) -> None:
         expected, mean = job.row.get("n_test"), job.row.get(said)

@@ -5,9 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from optbench.results.job import Job
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+    import pyarrow as pa
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -23,21 +28,33 @@ def each(function: Callable[[T], R], of: Sequence[T]) -> list[R]:
         return list(pool.map(function, of))
 
 
-def repeated(jobs: Sequence[Job], lengths: Sequence[int]) -> dict[str, Any]:
-    """Identity, dataset, model, optimizer (categoricals) and seed of each job, for each of its rows.
+def repeated(jobs: Sequence[Job], number: np.ndarray[Any, Any]) -> dict[str, Any]:
+    """Identity, dataset, model, optimizer (categoricals) and seed of the job of each row.
 
     Args:
-        jobs: In the order of their rows.
-        lengths: How many rows each has.
+        jobs: All.
+        number: Which of them, by row.
     """
-    import numpy as np
     import pandas as pd
 
     columns: dict[str, Any] = {}
     for name in NAMES:
         values = pd.Categorical(pd.array([job.row.get(name) for job in jobs], dtype="str"))
-        codes = np.repeat(values.codes, lengths)
-        columns[name] = pd.Categorical.from_codes(codes, values.categories)
-    seeds = pd.array([job.row.get("seed") for job in jobs], dtype="Int64")
-    columns["seed"] = seeds.repeat(lengths)
+        columns[name] = values.take(number)
+    columns["seed"] = pd.array([job.row.get("seed") for job in jobs], dtype="Int64").take(number)
     return columns
+
+
+def categorical(column: pa.ChunkedArray) -> pd.Categorical:
+    """A column of dictionary-coded text, with the categories that occur."""
+    import numpy as np
+    import pandas as pd
+
+    whole = column.unify_dictionaries().combine_chunks()
+    codes = whole.indices.fill_null(-1).to_numpy(zero_copy_only=False)
+    names = pd.Index(whole.dictionary.to_pylist(), dtype="str")
+    used = np.bincount(codes + 1, minlength=len(names) + 1)[1:] > 0
+    if not used.all():  # pandas would sort all rows for it
+        renumbered = np.append(np.cumsum(used) - 1, -1)
+        codes, names = renumbered[codes], names[used]
+    return pd.Categorical.from_codes(codes, names)

@@ -31,11 +31,13 @@ COLUMNS = {
 
 def read_trials(jobs: Sequence[Job], problems: Problems) -> pd.DataFrame:
     """One row a trial, in the order in which they ended; see :attr:`.load.Runs.trials`."""
+    import numpy as np
     import pandas as pd
 
     read = each(lambda job: list(_of_job(job, problems)), jobs)
     rows = [row for of_job in read for row in of_job]
-    columns = repeated(jobs, [len(of_job) for of_job in read])
+    number = np.repeat(np.arange(len(jobs)), [len(of_job) for of_job in read])
+    columns = repeated(jobs, number)
     for name, kind in COLUMNS.items():
         columns[name] = pd.array([row[name] for row in rows], dtype=kind)
     for name in ("candidate", "slice"):
@@ -44,10 +46,10 @@ def read_trials(jobs: Sequence[Job], problems: Problems) -> pd.DataFrame:
 
 
 def _of_job(job: Job, problems: Problems) -> Iterator[dict[str, Any]]:
-    path = job.found.folder.trials
-    if not job.found.has(path):
+    path = job.found.file("trials")
+    if path is None:
         if job.finished and job.row.get("trials"):
-            problems.add(job.place, "missing", f"there is no {path.name}", excluded=True)
+            problems.add(job.place, "missing", "there is no trials.jsonl", excluded=True)
         return
     wrong = {"truncated": 0, "schema": 0, "malformed": 0, "nan": 0}
     rollouts: int | None = 0

@@ -68,7 +68,9 @@ def blocks(
 
     Args:
         scores: A row a test item (or a run, or a published figure): ``dataset, model, optimizer,
-            seed, item, score`` and, where known, ``baseline``.
+            seed, item, score`` and, where known, ``baseline``. With ``cluster`` (items that belong
+            together, such as questions on one text) the means of clusters take the items' place:
+            items of a cluster are no independent evidence.
         minimize: Datasets whose scores are better when they are lower.
         metrics: What is scored, by dataset.
         incomplete: Take what is there: items that all runs of a block have, seeds as they are.
@@ -81,7 +83,7 @@ def blocks(
             optimizers, seeds and items has holes and ``incomplete`` is not asked for.
     """
     told: list[str] = []
-    scores = _without_what_is_no_number(scores, told)
+    scores = _clustered(_without_what_is_no_number(scores, told), told)
     keys = ["dataset", "model", "optimizer", "seed", "item"]
     doubled = scores[scores.duplicated(keys, keep=False)]
     if len(doubled):
@@ -117,6 +119,19 @@ def _without_what_is_no_number(scores: pd.DataFrame, told: list[str]) -> pd.Data
     if scores.empty:
         raise OptbenchError("no score is a finite number", key="table", mend="look at --score")
     return scores
+
+
+def _clustered(scores: pd.DataFrame, told: list[str]) -> pd.DataFrame:
+    """Means of clusters in the place of items."""
+    if "cluster" not in scores:
+        return scores
+    keys = ["dataset", "model", "optimizer", "seed", "cluster"]
+    values = [one for one in ("score", "baseline") if one in scores]
+    means = scores.groupby(keys, observed=True, dropna=False)[values].mean().reset_index()
+    n_items = scores.groupby("dataset", observed=True)["item"].nunique().sum()
+    n_clusters = scores.groupby("dataset", observed=True)["cluster"].nunique(dropna=False).sum()
+    told.append(f"{n_items} items are {n_clusters} clusters, whose means count as the items do")
+    return means.rename(columns={"cluster": "item"})
 
 
 def _cells_of(part: pd.DataFrame, name: str, incomplete: bool, told: list[str]) -> dict[str, Cell]:
@@ -174,7 +189,8 @@ def _check_grid(found: Sequence[Block], incomplete: bool, told: list[str]) -> No
     if not missing:
         return
     more = f" and {len(missing) - SHOWN} more" if len(missing) > SHOWN else ""
-    text = f"{len(missing)} cells of the grid are missing: {', '.join(missing[:SHOWN])}{more}"
+    count = "1 cell" if len(missing) == 1 else f"{len(missing)} cells"
+    text = f"{count} of the grid missing: {', '.join(missing[:SHOWN])}{more}"
     if not incomplete:
         raise OptbenchError(
             text,

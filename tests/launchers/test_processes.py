@@ -65,7 +65,7 @@ def test_every_way_to_fail_fails_alone(
     )
     mode = f"optimizer.params.mode={','.join(modes)}"
     done = command(
-        *words, mode, "seed=1,2", "hydra.launcher.timeout_s=60", cwd=tmp_path, env=env, timeout=600
+        *words, mode, "seed=1,2", "hydra.launcher.timeout_s=30", cwd=tmp_path, env=env, timeout=600
     )
     assert done.returncode == 1
     assert "22 of 26 jobs failed" in done.stderr + done.stdout

@@ -1,0 +1,108 @@
+"""Charts of prompts elsewhere and longer: the transfer matrix, and prompt growth."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from optbench.report.figures.shapes import (
+    Rows,
+    beside,
+    by_unit,
+    matrix,
+    names_axis,
+    quantity,
+    told,
+)
+from optbench.report.figures.values import Spec, records, sorted_by, units
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def transfer_matrix(tasks: pd.DataFrame) -> Spec:
+    """Mean lift of prompts that were optimized for one model or dataset on another.
+
+    Args:
+        tasks: Jobs whose ``transferred_from`` is known, ``initial`` and ``final`` among the columns.
+    """
+    frame = tasks.dropna(subset=["transferred_from", "initial", "final"]).copy()
+    sign = frame["direction"].map({"minimize": -1}).fillna(1)
+    frame["gain"] = sign * (frame["final"] - frame["initial"])
+    frame["source"] = [_source(row) for row in _tuples(frame)]
+    frame["target"] = frame["dataset"].astype(str) + " · " + frame["model"].astype(str)
+    cells = frame.groupby(["source", "target"], observed=True)["gain"].agg(["mean", "size"])
+    drawn = matrix(
+        records(
+            {"source": source, "target": target, "gain": cell["mean"], "jobs": cell["size"]}
+            for (source, target), cell in cells.iterrows()
+        ),
+        x="target",
+        y="source",
+        text={"field": "gain", "type": "quantitative", "format": "+.3f"},
+        title="Lift over the target's own baseline",
+        tooltip=[
+            told("source", "Optimized by"),
+            told("target", "Scored on"),
+            told("gain", "Lift", "+.4~f"),
+            told("jobs", "Jobs"),
+        ],
+    )
+    return {"description": "Matrix of lifts of transferred prompts", **drawn}
+
+
+def prompt_growth(tasks: pd.DataFrame, order: Sequence[str] | None = None) -> Spec:
+    """Words of the prompt before and after, mean over seeds, by optimizer.
+
+    Args:
+        tasks: Finished jobs.
+        order: Optimizers from the top.
+    """
+    frame = tasks.dropna(subset=["initial_words", "final_words"])
+    keys = ["dataset", "model", "optimizer"]
+    means = frame.groupby(keys, observed=True)[["initial_words", "final_words"]].mean()
+    ordered = sorted_by(means.reset_index(), order)
+    rows = records(
+        {
+            "optimizer": row.optimizer,
+            "unit": unit,
+            "before": row.initial_words,
+            "after": row.final_words,
+            "beside": _times(row.initial_words, row.final_words),
+        }
+        for row, unit in zip(_tuples(ordered), units(ordered), strict=True)
+    )
+    spec = by_unit({"encoding": {"y": names_axis()}, "layer": _from_to()}, rows)
+    return {"description": "Words of prompts before and after", **spec}
+
+
+def _from_to() -> Rows:
+    tooltip = [
+        told("optimizer", "Optimizer"),
+        told("before", "Words before", ",.0f"),
+        told("after", "Words after", ",.0f"),
+    ]
+    before, after = {"field": "before", "type": "quantitative"}, {"field": "after"}
+    dot = {"type": "point", "filled": True, "size": 64, "opacity": 1}
+    return [
+        {"mark": {"type": "rule"}, "encoding": {"x": before, "x2": after}},
+        {"mark": {"type": "point", "size": 40}, "encoding": {"x": before}},
+        {
+            "mark": dot,
+            "encoding": {"x": quantity("after", "Words of the prompt"), "tooltip": tooltip},
+        },
+        beside(),
+    ]
+
+
+def _times(before: float, after: float) -> str:
+    return f"× {after / before:,.1f}" if before else ""
+
+
+def _source(row: Any) -> str:
+    where = [str(one) for one in (row.source_dataset, row.source_model) if one and one == one]
+    return " · ".join([str(row.transferred_from), *where])
+
+
+def _tuples(frame: pd.DataFrame) -> Any:
+    return frame.itertuples(index=False)
