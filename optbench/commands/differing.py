@@ -13,11 +13,14 @@ from .chosen import folder_of
 if TYPE_CHECKING:
     import pandas as pd
 
-SETTINGS = ("agent", "optimizer_model", "judge_model", "budget", "test_mode", "engine",
-            "identity_version", "fingerprint_train", "fingerprint_validation", "fingerprint_test",
-            )  # fmt: skip
-PASSED = ("budget.", "engine.", "tracking.", "cache.", "plan", "replay", "dataset.fingerprints",
-          "dataset.description", "dataset.licence")  # fmt: skip
+SETTINGS = (
+    "agent", "optimizer_model", "judge_model", "budget", "test_mode", "engine", "identity_version",
+    "fingerprint_train", "fingerprint_validation", "fingerprint_test",
+)  # fmt: skip
+PASSED = (
+    "budget.", "engine.", "tracking.", "cache.", "plan", "replay", "test_mode",
+    "dataset.fingerprints", "dataset.description", "dataset.licence",
+)  # fmt: skip
 """Beginnings of keys of configs that are told already, or change no result."""
 KEYS = ["dataset", "model", "optimizer"]
 MOST = 60
@@ -67,7 +70,7 @@ def _settings(name: str, a: pd.DataFrame, b: pd.DataFrame) -> list[tuple[str, st
     rows = []
     for group in groups:
         values = [
-            {str(one)[:16] for one in (
+            {str(one)[: 16 if group else 300] for one in (
                 side if group is None else side[side["dataset"] == group])[name].dropna()}
             for side in (a, b)
         ]  # fmt: skip

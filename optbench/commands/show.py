@@ -179,7 +179,9 @@ def _foot(on: Any, sweeps: Sequence[Sweep], runs: Runs) -> None:
     on.print()
     if len(problems):
         out = int(problems["excluded"].sum())
-        said = f"{counted(len(problems), 'problem')} while reading, by {out} of which something is left out"
+        said = (
+            f"{counted(len(problems), 'problem')} while reading, {out} of which left something out"
+        )
         say(on, f"{said} (--detailed).", "yellow")
     if lost:
         say(on, f"{lost} failed: optbench-results failures {sweeps[0].folder}", "yellow")
