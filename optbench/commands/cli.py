@@ -166,6 +166,18 @@ def _add_files(commands: _Commands) -> None:
     _output(made, "else report-<run>.html")
     _statistics(made)
     _collect(made)
+    made = commands.add("merge", "merge", "sweeps of several people as one leaderboard file")
+    made.add_argument("run", metavar="RUN", nargs="+", help="sweeps, or files of earlier merges")
+    made.add_argument(
+        "-o", "--output", type=Path, metavar="FILE", required=True, help="a .parquet or a .csv"
+    )
+    made.add_argument(
+        "--name", action="append", default=[], metavar="PERSON=RUN", help="whose a sweep is"
+    )
+    made.add_argument(
+        "--reference", metavar="RUN",
+        help="whose data, budget and metric decide which rows are refused; else most rows do",
+    )  # fmt: skip
     made = commands.add("stats", "stats", "the same statistics on any tidy table of scores")
     made.add_argument("table", metavar="TABLE", help="a .csv, .parquet or .jsonl; a row a score")
     for name, says in (
