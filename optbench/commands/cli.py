@@ -57,6 +57,10 @@ def _run(command: argparse.ArgumentParser, *, several: bool) -> None:
         command.add_argument("run", metavar="RUN", nargs="+", help="sweeps; a,b is two of them")
     else:
         command.add_argument("run", metavar="RUN", help="a sweep")
+    _where(command)
+
+
+def _where(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--where", action="append", default=[], metavar="KEY=VALUE",
         help="only tasks with this value, or one of several between commas: dataset=gsm8k "
@@ -68,6 +72,13 @@ def _level(text: str) -> float:
     value = float(text)
     if not 0 < value < 1:
         raise argparse.ArgumentTypeError(f"{text} is not between 0 and 1")
+    return value
+
+
+def _positive(text: str) -> float:
+    value = float(text)
+    if not 0 < value < 1e6:
+        raise argparse.ArgumentTypeError(f"{text} is not above 0")
     return value
 
 
@@ -115,6 +126,32 @@ def _add_views(commands: _Commands) -> None:
     how.add_argument("--raw", action="store_true", help="all of it as JSON; unknown is null")
     _statistics(made)
     _collect(made)
+    made = commands.add("watch", "watch", "a sweep while it runs, until all its jobs have ended")
+    made.add_argument("run", metavar="RUN", help="a sweep")
+    made.add_argument("--once", action="store_true", help="print how it is now, and end")
+    made.add_argument(
+        "--interval", type=_positive, default=2.0, metavar="S", help="seconds between looks (2)"
+    )
+    made = commands.add("compare", "compare", "two sweeps, cell by cell, and what else differs")
+    made.add_argument("a", metavar="A", help="a sweep")
+    made.add_argument("b", metavar="B", help="the sweep that is judged against it")
+    _where(made)
+    made.add_argument("--alpha", type=_level, default=0.05, help="level of tests (0.05)")
+    made.add_argument("--strict", action="store_true", help="exit with 1 where B is worse")
+    made.add_argument("--raw", action="store_true", help="all of it as JSON; unknown is null")
+    made = commands.add("failures", "failures", "why jobs failed: errors, tracebacks, logs")
+    _run(made, several=True)
+    made.add_argument("--all", action="store_true", help="traceback and log of every job")
+    made.add_argument("--lines", type=int, default=10, metavar="N", help="of each log (10)")
+    made = commands.add("prompts", "prompts", "prompts before and after, as a diff")
+    _run(made, several=False)
+    made.add_argument(
+        "job",
+        metavar="JOB",
+        nargs="?",
+        help="one job: the beginning of its identity or folder's name",
+    )
+    made.add_argument("--all", action="store_true", help="of every job, not of the best alone")
 
 
 def _add_files(commands: _Commands) -> None:
@@ -132,6 +169,18 @@ def _add_files(commands: _Commands) -> None:
     )
     _statistics(made)
     _collect(made)
+    made = commands.add("merge", "merge", "sweeps of several people as one leaderboard file")
+    made.add_argument("run", metavar="RUN", nargs="+", help="sweeps, or files of earlier merges")
+    made.add_argument(
+        "-o", "--output", type=Path, metavar="FILE", required=True, help="a .parquet or a .csv"
+    )
+    made.add_argument(
+        "--name", action="append", default=[], metavar="PERSON=RUN", help="whose a sweep is"
+    )
+    made.add_argument(
+        "--reference", metavar="RUN",
+        help="whose data, budget and metric decide which rows are refused; else most rows do",
+    )  # fmt: skip
     made = commands.add("stats", "stats", "the same statistics on any tidy table of scores")
     made.add_argument("table", metavar="TABLE", help="a .csv, .parquet or .jsonl; a row a score")
     for name, says in (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,18 +22,31 @@ OF_MERGED = {
     "dataset": "dataset", "optimizer": "optimizer", "score": "final", "model": "model",
     "seed": "seed", "item": None, "baseline": "initial",
 }  # fmt: skip
+SIMULATED = "SIMULATED MODEL: a formula answered; this is no finding about any real model"
 _NEEDED = ("dataset", "optimizer", "score")
 
 
-def named_columns(path: Path, names: Mapping[str, str | None]) -> tuple[pd.DataFrame, list[str]]:
-    """The columns ``dataset, model, optimizer, seed, item, score`` of a table, and its ``baseline``.
+@dataclass(frozen=True)
+class Named:
+    """A table by the names that statistics use.
+
+    Attributes:
+        scores: ``dataset, model, optimizer, seed, item, score``, and ``baseline`` where there is one.
+        minimize: Datasets whose scores are better when lower, as far as the table says so itself.
+        notes: What a reader must know.
+    """
+
+    scores: pd.DataFrame
+    minimize: list[str]
+    notes: list[str]
+
+
+def named_columns(path: Path, names: Mapping[str, str | None]) -> Named:
+    """The columns of a table that were named; of a file of ``merge`` they are known.
 
     Args:
         path: A file of csv, parquet or jsonl.
         names: Columns by what they are; None where there is none.
-
-    Returns:
-        The table, and its datasets whose scores are better when lower, as far as it says so itself.
 
     Raises:
         ConfigError: When it cannot be read, or has no such column.
@@ -41,8 +55,12 @@ def named_columns(path: Path, names: Mapping[str, str | None]) -> tuple[pd.DataF
 
     table = read(path)
     minimize: list[str] = []
+    notes: list[str] = []
     if MARK in table.columns:
         names = {key: names[key] or OF_MERGED[key] for key in names}
+        table = _told_apart(table)
+        if "simulated" in table and table["simulated"].astype("str").str.lower().eq("true").any():
+            notes.append(SIMULATED)
         minimize = [*table.loc[table["direction"] == "minimize", "dataset"].unique()]
     for what in _NEEDED:
         if names[what] is None:
@@ -60,7 +78,19 @@ def named_columns(path: Path, names: Mapping[str, str | None]) -> tuple[pd.DataF
             found[what] = pd.to_numeric(found[what], errors="coerce").astype("float64")
     for what in ("dataset", "optimizer", "model", "seed", "item"):
         found[what] = found[what].map(_text) if what in found else pd.Series("", table.index)
-    return pd.DataFrame(found), minimize
+    return Named(pd.DataFrame(found), minimize, notes)
+
+
+def _told_apart(table: pd.DataFrame) -> pd.DataFrame:
+    """Runs of a merged file that only their submitters tell apart, with these in their names."""
+    keys = ["dataset", "model", "optimizer", "seed"]
+    for column in ("submitter", "identity"):
+        if not {*keys, column} <= set(table.columns):
+            break
+        doubled = table[table.duplicated(keys, keep=False)]
+        names = doubled["optimizer"].astype("str") + " of " + doubled[column].astype("str").str[:40]
+        table = table.assign(optimizer=names.reindex(table.index).fillna(table["optimizer"]))
+    return table
 
 
 def read(path: Path) -> pd.DataFrame:

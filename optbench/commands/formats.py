@@ -74,9 +74,12 @@ def as_drawn(frame: pd.DataFrame) -> Table:
 
 def harmless(cell: Any) -> Any:
     """A text that a spreadsheet does not take for a formula; a number stays what it is."""
-    if not isinstance(cell, str) or not cell.startswith(_STARTS) or _NUMBER.fullmatch(cell):
-        return cell
-    return f"'{cell}"
+    return f"'{cell}" if isinstance(cell, str) and harmful(cell) else cell
+
+
+def harmful(cell: str) -> bool:
+    """Whether a spreadsheet would take a text for a formula."""
+    return cell.startswith(_STARTS) and not _NUMBER.fullmatch(cell)
 
 
 def _csv(frame: pd.DataFrame, output: Path | None) -> None:

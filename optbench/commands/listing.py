@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from optbench.errors import ConfigError, OptbenchError
+from optbench.results.layout import JobFolder
 
 from . import remotes
 from .screen import console, say, show
@@ -86,8 +87,7 @@ def _line(sweep: Sweep) -> Line:
 
 def _began(folder: Path, jobs: Sequence[Job]) -> float:
     """By the oldest task.json: Hydra writes its own file anew with every launch."""
-    files = [job.found.file("task") for job in jobs]
-    times = [_modified(file) for file in files if file is not None]
+    times = [_modified(JobFolder(job.found.path).task) for job in jobs]
     known = [one for one in times if one] or [_modified(folder / "multirun.yaml")]
     return min(known)
 

@@ -32,6 +32,13 @@ def say(on: Any, text: str, style: str = "") -> None:
     on.print(Text(visible(text), style=style))
 
 
+def verbatim(on: Any, text: str, style: str = "") -> None:
+    """A line as it is: a terminal wraps it, a pipe takes it whole."""
+    from rich.text import Text
+
+    on.print(Text(visible(text), style=style), soft_wrap=True)
+
+
 def show(on: Any, table: Any) -> None:
     """A table between its title and its lines below."""
     from .tables import drawn

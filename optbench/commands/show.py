@@ -17,7 +17,7 @@ from .concluded import everything, records
 from .screen import console, say, show
 from .sweeps import Sweep, find_all, is_under_way
 from .tables import Column, Table, text
-from .text import number, visible, word
+from .text import counted, number, visible, word
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -148,7 +148,7 @@ def _details(on: Any, runs: Runs, said: Conclusions | None) -> None:
             show(on, table)
         on.print()
         show(on, jobs(runs.tasks))
-    problems = runs.problems
+    problems = _beside_states(runs.problems)
     if len(problems):
         on.print()
         show(on, problems_table(problems))
@@ -168,14 +168,21 @@ def problems_table(problems: pd.DataFrame) -> Table:
     return Table("Problems", columns, rows)
 
 
+def _beside_states(problems: pd.DataFrame) -> pd.DataFrame:
+    """Without those that the states of jobs say already."""
+    return problems[~problems["kind"].isin(["failed", "unfinished"])]
+
+
 def _foot(on: Any, sweeps: Sequence[Sweep], runs: Runs) -> None:
-    problems = runs.problems
+    problems = _beside_states(runs.problems)
     lost = int((runs.tasks["state"] == "failed").sum())
     on.print()
     if len(problems):
         out = int(problems["excluded"].sum())
-        say(on, f"{len(problems)} problems while reading, {out} of them left something out "
-                "(--detailed).", "yellow")  # fmt: skip
+        said = (
+            f"{counted(len(problems), 'problem')} while reading, {out} of which left something out"
+        )
+        say(on, f"{said} (--detailed).", "yellow")
     if lost:
         say(on, f"{lost} failed: optbench-results failures {sweeps[0].folder}", "yellow")
     for one in sweeps:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +30,8 @@ def run(given: argparse.Namespace) -> int:
     from optbench.statistics.conclude import of_table
 
     path = Path(given.table)
-    scores, minimize = named_columns(path, {name: getattr(given, name) for name in COLUMNS})
+    named = named_columns(path, {name: getattr(given, name) for name in COLUMNS})
+    scores = named.scores
     for dataset in given.minimize or []:
         if dataset not in set(scores["dataset"]):
             from optbench.complaints import close_names
@@ -41,10 +43,11 @@ def run(given: argparse.Namespace) -> int:
             )
     said = of_table(
         scores,
-        minimize=[*minimize, *(given.minimize or [])],
+        minimize=[*named.minimize, *(given.minimize or [])],
         alpha=given.alpha,
         incomplete=given.incomplete,
     )
+    said = replace(said, notes=[*named.notes, *said.notes])
     if given.raw:
         json.dump({"table": str(path), **everything(said)}, sys.stdout, indent=1, allow_nan=False)
         print()
