@@ -1,4 +1,4 @@
-"""ParameterOptimizer states its parameters in two forms; neither makes a parameter of a prompt's name."""
+"""ParameterOptimizer states parameters in two forms; neither makes one of a prompt's name."""
 
 from __future__ import annotations
 
