@@ -9,6 +9,7 @@ from typing import Any
 from omegaconf import OmegaConf
 
 from optbench.config.identity import BINDING_KEYS, NEUTRAL_KEYS
+from optbench.config.words import text
 from optbench.errors import ConfigError
 
 KEYS = ("replay", "resume", "retry_failed")
@@ -16,7 +17,12 @@ KEYS = ("replay", "resume", "retry_failed")
 _ABOUT_THE_RUN = ("hydra", "engine", "cache", "plan", "tracking", *KEYS)
 MANIFEST = "manifest.json"
 """A sweep's copy of the manifest that it was started with, in its folder."""
+TRANSFER = "transfer.json"
+"""Of the prompts that it was started with, likewise."""
 _MANIFEST_KEY = "hydra.sweeper.manifest"
+_TRANSFER_KEY = "hydra.sweeper.transfer"
+_TASKS = ("manifest", "transfer", "suite")
+"""Keys that each say which tasks there are."""
 _CONFIG_DIR = ("--config-dir", "-cd")
 _OF_THE_FOLDER = ("hydra.sweep.dir", "hydra.run.dir", "hydra.mode")
 
@@ -33,7 +39,7 @@ def complete(words: Sequence[str]) -> list[str]:
     """
     named = [word for word in words if word.partition("=")[0] in KEYS]
     if not named:
-        return _with_manifest(words)
+        return _with_tasks(words)
     if len(named) > 1:
         raise ConfigError(
             "one of them at a time", key=", ".join(word.split("=")[0] for word in named)
@@ -42,7 +48,7 @@ def complete(words: Sequence[str]) -> list[str]:
     folder = Path(value.strip("'\"")).expanduser()
     own = [word for word in words if _chooses_a_task(word)]
     if key == "replay" and own:
-        return _with_manifest(words)
+        return _with_tasks(words)
     if own:
         raise ConfigError(
             f"takes its tasks from the folder, not from '{own[0]}'",
@@ -73,25 +79,43 @@ def _config_dir(told: Any) -> list[str]:
     return ["--config-dir", given[0]] if given and Path(given[0]).is_dir() else []
 
 
-def _with_manifest(words: Sequence[str]) -> list[str]:
-    """``manifest=<file>`` as what the sweeper takes; like a suite it needs no ``-m``.
+def _with_tasks(words: Sequence[str]) -> list[str]:
+    """``manifest=<file>`` and ``transfer=<sweep dir>`` as what the sweeper takes; like a suite they
+    need no ``-m``.
 
     Raises:
-        ConfigError: Beside a suite, for both say which tasks there are.
+        ConfigError: When two of them say which tasks there are.
     """
-    keys = [word.partition("=")[0] for word in words]
-    if "manifest" not in keys:
+    said = [key for key in _TASKS if any(word.partition("=")[0] == key for word in words)]
+    if said in ([], ["suite"]):
         return list(words)
-    if "suite" in keys:
-        raise ConfigError("a manifest and a suite: one of them at a time", key="manifest, suite")
+    if len(said) > 1:
+        raise ConfigError(f"a {' and a '.join(said)}: one of them at a time", key=", ".join(said))
     mode = [] if {"-m", "--multirun"}.intersection(words) else ["-m"]
-    return [
-        *mode,
-        *(
-            f"{_MANIFEST_KEY}={value}" if key == "manifest" else word
-            for word, (key, _, value) in ((word, word.partition("=")) for word in words)
-        ),
-    ]
+    return [*mode, *map(_as_sweeper_has_it, words)]
+
+
+def _as_sweeper_has_it(word: str) -> str:
+    key, _, value = word.partition("=")
+    if key == "manifest":
+        return f"{_MANIFEST_KEY}={value}"
+    if key == "transfer":
+        return f"{_TRANSFER_KEY}={text(_folders(value))}"
+    return word
+
+
+def _folders(value: str) -> list[str]:
+    """Folders that commas part; one in quotes may have commas in its name."""
+    bare = value.strip()
+    if bare[:1] in ("'", '"') and bare.endswith(bare[0]) and bare.count(bare[0]) == 2:
+        return [bare[1:-1]]
+    parts = bare.removeprefix("[").removesuffix("]").split(",")
+    found = [named for part in parts if (named := part.strip().strip("'\""))]
+    if not found:
+        raise ConfigError(
+            "names no folder", key="transfer", mend="name the folder of a finished sweep"
+        )
+    return found
 
 
 def _chooses_a_task(word: str) -> bool:
@@ -137,9 +161,11 @@ def _recorded(told: Any, folder: Path, *, whole: bool) -> list[str]:
         for word in about
         if word.lstrip("+").partition("=")[0] not in (*_OF_THE_FOLDER, "hydra.launcher.only_failed")
     ]
-    if (folder / MANIFEST).is_file():  # as it was then, wherever the command is given
-        kept = [word for word in kept if not word.startswith(f"{_MANIFEST_KEY}=")]
-        kept.append(f"{_MANIFEST_KEY}='{folder / MANIFEST}'")
+    for key, copy in ((_MANIFEST_KEY, MANIFEST), (_TRANSFER_KEY, TRANSFER)):
+        if (folder / copy).is_file():  # as it was then, wherever the command is given
+            kept = [word for word in kept if not word.startswith(f"{key}=")]
+            named = f"'{folder / copy}'"
+            kept.append(f"{key}=[{named}]" if key == _TRANSFER_KEY else f"{key}={named}")
     chosen = task if whole else [word for word in task if _chooses_a_task(word)]
     return [
         *(word for word in chosen if word.partition("=")[0] != "plan"),

@@ -103,6 +103,11 @@ def options(group: str) -> Sequence[str]:
     return sorted(file.stem for file in (conf_folder() / group).glob("*.yaml"))
 
 
+def searches() -> Sequence[str]:
+    """The optimizers that need nothing; ``transfer`` needs a prompt that another task has found."""
+    return [name for name in options("optimizer") if name != "transfer"]
+
+
 STAND_IN = """# Rows that need no hub, under the name of a dataset that does.
 defaults: [/schema/dataset@_here_]
 name: {name}

@@ -28,6 +28,8 @@ def test_wheel_finds_conf_and_plugin(tmp_path: Path) -> None:
         "optbench/conf/config.yaml",
         "optbench/conf/engine/local.yaml",
         "optbench/data/tickets.jsonl",
+        "optbench/report/assets/page.html.j2",
+        "optbench/report/assets/page.js",
         "hydra_plugins/optbench_launcher/launcher.py",
     ):
         assert needed in names

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from support import command, composed, options
+from support import command, composed, searches
 
 from optbench import plan
 from optbench.plan.detectable import detectable
@@ -24,7 +24,7 @@ def task(*overrides: str) -> Task:
     return Task.from_config(composed(*SMALL, *overrides))
 
 
-@pytest.mark.parametrize("optimizer", options("optimizer"))
+@pytest.mark.parametrize("optimizer", searches())
 def test_it_comes_true(optimizer: str, tmp_path: Path) -> None:
     """Calls within a third of what the run then makes; tokens no less than the task's own replies."""
     one = task(f"optimizer={optimizer}", "budget=trials_5", "cache=off")

@@ -164,6 +164,9 @@ def _add_files(commands: _Commands) -> None:
     made = commands.add("report", "report", "a page with figures in one HTML file")
     _run(made, several=True)
     _output(made, "else report-<run>.html")
+    made.add_argument(
+        "--pictures", type=Path, metavar="FOLDER", help="also each chart, as an SVG file"
+    )
     _statistics(made)
     _collect(made)
     made = commands.add("merge", "merge", "sweeps of several people as one leaderboard file")

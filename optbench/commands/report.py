@@ -8,6 +8,7 @@ import shlex
 from pathlib import Path
 from typing import Any
 
+from optbench.complaints import counted
 from optbench.errors import OptbenchError
 
 from . import remotes
@@ -18,7 +19,7 @@ from .sweeps import find_all
 
 def run(given: argparse.Namespace) -> int:
     """Writes it; fails where the sweep is incomplete and that was not asked for."""
-    page = _page()
+    page, album = _module("page"), _module("album")
     if given.collect:
         remotes.collect(find_all(given.run))
     sweeps, runs = runs_of(given)
@@ -29,19 +30,21 @@ def run(given: argparse.Namespace) -> int:
     tasks = named(runs.tasks)
     done = tasks[tasks["state"] == "success"]
     output = given.output or Path(f"report-{sweeps[0].id}.html")
-    page.write(
-        runs, said, curves(done, runs.trials, given.alpha), output, command=_command(given, sweeps)
-    )
+    drawn = curves(done, runs.trials, given.alpha)
+    page.write(runs, said, drawn, output, command=_command(given, sweeps))
     on = console()
     for note in said.notes:
         say(on, f"! {note}", "yellow")
     say(on, f"{output}: {output.stat().st_size / 1e6:.1f} MB, opens in any browser, offline")
+    if given.pictures:
+        written = album.write(runs, said, drawn, given.pictures)
+        say(on, f"{given.pictures}: {counted(len(written), 'picture')}")
     return 0
 
 
-def _page() -> Any:
+def _module(name: str) -> Any:
     try:
-        return importlib.import_module("optbench.report.page")
+        return importlib.import_module(f"optbench.report.{name}")
     except ModuleNotFoundError as error:
         raise OptbenchError(
             f"the report needs '{error.name}', which is not installed",
@@ -57,4 +60,5 @@ def _command(given: argparse.Namespace, sweeps: Any) -> str:
     words += ["--incomplete"] if given.incomplete else []
     words += ["--alpha", f"{given.alpha:g}"] if given.alpha != 0.05 else []
     words += ["--output", str(given.output)] if given.output else []
+    words += ["--pictures", str(given.pictures)] if given.pictures else []
     return shlex.join(words)

@@ -41,6 +41,9 @@ NEUTRAL_KEYS = frozenset(
         "plan",
         "optimizer.several_prompts",  # what it can do, for preflight
         "optimizer.expected",  # an expectation, for the plan
+        # Which of the tasks that found a transferred prompt it was taken from.
+        "optimizer.params.transferred_from.seed",
+        "optimizer.params.transferred_from.identity",
         "budget.sweep_usd",  # stops a task unfinished, and so never changes a result
         "dataset.description",
         "dataset.licence",

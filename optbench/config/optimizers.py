@@ -217,6 +217,35 @@ class ParameterConf(OpikConf):
     optimize: ParameterOptimize = field(default_factory=ParameterOptimize)
 
 
+@dataclass
+class TransferredFrom:
+    """The task that found a prompt."""
+
+    optimizer: str = MISSING
+    model: str = MISSING
+    dataset: str = MISSING
+    seed: int = MISSING
+    identity: str = MISSING
+
+
+@dataclass
+class TransferParams:
+    """A prompt that another task found."""
+
+    # Each {name, messages: [{role, content}], params: {temperature: ...}, columns: [...]}; columns
+    # are its placeholders, other braces in it are text.
+    prompts: list[Any] = MISSING
+    transferred_from: TransferredFrom = field(default_factory=TransferredFrom)
+
+
+@dataclass
+class TransferConf(OptimizerConf):
+    """``transfer``: the prompt of another task is the result."""
+
+    params: TransferParams = field(default_factory=TransferParams)
+    optimize: NoneParams = field(default_factory=NoneParams)
+
+
 SCHEMAS: dict[str, type[OptimizerConf]] = {
     "custom": OptimizerConf,
     "none": NoneConf,
@@ -227,5 +256,6 @@ SCHEMAS: dict[str, type[OptimizerConf]] = {
     "hierarchical_reflective": HierarchicalReflectiveConf,
     "gepa": GepaConf,
     "parameter": ParameterConf,
+    "transfer": TransferConf,
 }
 """Schemas of the optimizer group, as ``/schema/optimizer/<name>``; ``custom`` is for third parties."""

@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
-from optbench.config.optimizers import NoneConf
+from optbench.config.optimizers import NoneConf, TransferConf
 from optbench.config.schema import BudgetConf, Config, models_of
 from optbench.data.items import Data, Slice
 from optbench.metrics.base import Judged
 from optbench.models.prices import price_of
+from optbench.optimizers import transfer
 from optbench.preflight import Inputs
-from optbench.prompts import Prompt, could_be_column
+from optbench.prompts import Candidate, Prompt, could_be_column
 
 JUDGE_TOKENS_IN, JUDGE_TOKENS_OUT = 600, 200
 """Of a judge's call, beside what it judges: instructions, and a verdict with its reason; estimates
@@ -112,15 +113,20 @@ def rollout_of(config: Config, inputs: Inputs) -> tuple[Cost, float]:
     """One run of the initial candidate, and the tokens that one demonstration adds to it."""
     columns = inputs.prompt.placeholders()
     answer = {"role": "assistant", "content": config.dataset.demonstration}
-    parts = inputs.prompt.parts.values()
+    shown = Prompt((*(part.messages[-1] for part in inputs.prompt.parts.values()), answer))
+    return (
+        _run_of(inputs.prompt, config, inputs),
+        _length(shown, inputs.data.train, columns | shown.placeholders()),
+    )
+
+
+def _run_of(candidate: Candidate, config: Config, inputs: Inputs) -> Cost:
+    columns = inputs.prompt.placeholders()
+    parts = candidate.parts.values()
     rollout = sum(
         _length(part, inputs.data.validation, columns) + _given(part, inputs.data) for part in parts
     )
-    shown = Prompt((*(part.messages[-1] for part in parts), answer))
-    return (
-        Cost(len(parts), rollout, len(parts) * config.dataset.max_tokens),
-        _length(shown, inputs.data.train, columns | shown.placeholders()),
-    )
+    return Cost(len(parts), rollout, len(parts) * config.dataset.max_tokens)
 
 
 def _given(prompt: Prompt, data: Data) -> float:
@@ -173,7 +179,11 @@ def total(config: Config, inputs: Inputs, rollout: Cost, demonstration: float) -
     runs = _Rollouts(rollout, judge).scaled(evaluation)
     search = final = _Rollouts(Cost(0, 0, 0), Cost(0, 0, 0))
     own = Cost(0, 0, 0)
-    if not isinstance(config.optimizer, NoneConf):
+    if isinstance(config.optimizer, TransferConf):
+        given = transfer.candidate(config.optimizer.params.prompts)
+        if given != inputs.prompt:  # else it is scored already
+            final = _Rollouts(_run_of(given, config, inputs), judge).scaled(evaluation)
+    elif not isinstance(config.optimizer, NoneConf):
         search, own = _search(config, items, candidate)
         final = candidate.scaled(evaluation)
     budget = config.budget

@@ -16,7 +16,7 @@ from optbench.errors import ConfigError, OptbenchError
 from optbench.metrics import registry
 from optbench.metrics.base import Metric
 from optbench.optimizers import build as optimizers
-from optbench.preflight import rows, settings
+from optbench.preflight import rows, settings, transferred
 from optbench.prompts import Candidate
 
 log = logging.getLogger(__name__)
@@ -173,4 +173,6 @@ def problems_of(config: Config, inputs: Inputs | Unread, *, starting: bool) -> l
     if isinstance(inputs, Inputs):
         with_prompt += rows.several_prompts(config, inputs.prompt)
         with_prompt += optimizers.nothing_to_rewrite(config.optimizer, inputs.prompt)
+        if not inputs.problems:  # else the target's own prompt may be no measure
+            with_prompt += transferred.problems(config, inputs.data, inputs.prompt)
     return [*inputs.problems, *with_prompt, *settings.problems(config, starting=starting)]

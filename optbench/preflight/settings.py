@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 from optbench.config import secrets
 from optbench.config.identity import MODELS
+from optbench.config.optimizers import TransferConf
 from optbench.config.schema import (
     LIMITS,
     Config,
@@ -93,7 +94,8 @@ def _models(config: Config, *, starting: bool) -> Iterator[OptbenchError]:
         if starting and not config.replay:  # a recording needs no model
             yield from _model(conf, key)
         yield from _model_numbers(conf, key)
-        for limit in ("usd", "sweep_usd"):
+        searches = not isinstance(config.optimizer, TransferConf)
+        for limit in ("usd", "sweep_usd") if searches else ("sweep_usd",):
             if getattr(config.budget, limit) is not None and price_of(conf) is None:
                 yield ConfigError(
                     f"no price is known of model '{conf.name}', so what it spends cannot be counted",

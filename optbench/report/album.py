@@ -46,7 +46,7 @@ def write(
     """
     charts = gallery(ordinary(runs.tasks), conclusions, curves)
     specs = [
-        (_file_name(name, one["for"]), one["spec"])
+        (file_name(name, one["for"]), one["spec"])
         for name, chart in charts.items()
         for one in chart["specs"]
     ]
@@ -67,7 +67,7 @@ def write(
     return written
 
 
-def _file_name(chart: str, choices: list[str]) -> str:
+def file_name(chart: str, choices: list[str]) -> str:
     """Of a chart and what was chosen in it, whatever characters the names of datasets have."""
     return "-".join(
         re.sub(r"[^a-z0-9]+", "_", word.lower()).strip("_")[:60] or "x"

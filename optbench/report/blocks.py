@@ -17,8 +17,15 @@ def dumps(value: Any) -> str:
 
     Numbers that JSON does not know become null.
     """
-    text = json.dumps(_finite(value), ensure_ascii=True, allow_nan=False, separators=(",", ":"))
+    try:
+        text = _dumped(value)
+    except ValueError:
+        text = _dumped(_finite(value))
     return text.translate(_ESCAPES)
+
+
+def _dumped(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
 
 
 class Blocks:

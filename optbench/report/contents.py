@@ -25,7 +25,9 @@ def head(tasks: pd.DataFrame, conclusions: Conclusions, opened: Drilldown) -> di
     states = tasks["state"].value_counts()
     notes = [_short(note, 1_000) for note in conclusions.notes]
     if opened.left_out:
-        notes.append(f"The items of {opened.left_out} jobs are left out, to keep this page small.")
+        notes.append(
+            f"Prompts and items of {opened.left_out} jobs are left out, to keep this page small."
+        )
     notes += [f"Could not be read: {_short(said)}" for said in opened.unread[:_LISTED]]
     simulated = tasks["simulated"].fillna(False).astype(bool)
     return {

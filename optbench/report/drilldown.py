@@ -19,7 +19,7 @@ LIMITS = (600, 300, 150, 60)
 
 NAME_LIMIT = 200
 BUDGET = 6_000_000  # bytes of the items of all jobs, so that a page stays under 8 MB
-_SAMPLE = 20
+_SAMPLED_JOBS, _SAMPLED_ROWS = 20, 500
 _PHASES = ("baseline", "final")
 
 
@@ -31,7 +31,7 @@ class Drilldown:
         limit: Characters kept of an output or a reason.
         jobs: For each row of ``runs.tasks``: numbers of the blocks of the prompts, of the baseline's
             and of the final prompt's items; None where there is nothing.
-        left_out: Jobs whose items did not fit.
+        left_out: Jobs whose prompts and items did not fit.
         unread: What could not be read, a sentence each.
     """
 
@@ -56,7 +56,9 @@ def drilldown(runs: Runs, tasks: pd.DataFrame, blocks: Blocks, budget: int = BUD
     found.limit = _limit(runs, finished, budget)
     before = blocks.size
     for identity, metric, state in jobs:
-        if state != "success":
+        full = blocks.size - before > budget
+        found.left_out += full and state == "success"
+        if full or state != "success":
             found.jobs.append((None, None, None))
             continue
         try:
@@ -65,10 +67,6 @@ def drilldown(runs: Runs, tasks: pd.DataFrame, blocks: Blocks, budget: int = BUD
         except Exception as error:  # a folder is untrusted: whatever is wrong with one is said
             found.unread.append(f"{identity[:8]}: {type(error).__name__}: {error}")
             found.jobs.append((None, None, None))
-            continue
-        if blocks.size - before > budget:
-            found.left_out += 1
-            found.jobs.append((prompts, None, None))
             continue
         parts = [blocks.add(part) if part else None for part in _parts(rows, metric, found.limit)]
         found.jobs.append((prompts, parts[0], parts[1]))
@@ -129,17 +127,20 @@ def _number(value: Any) -> float | None:
 
 
 def _limit(runs: Runs, jobs: Sequence[tuple[str, str, str]], budget: int) -> int:
-    """The largest limit with which a sample of the jobs says that all fit."""
-    sample = jobs[:: max(1, len(jobs) // _SAMPLE)]
-    share = budget * len(sample) / max(1, len(jobs))
-    read = []
+    """The largest limit with which some items of some jobs say that all of them fit."""
+    sample = jobs[:: max(1, len(jobs) // _SAMPLED_JOBS)]
+    sizes = dict.fromkeys(LIMITS, 0.0)
+    known: set[str] = set()
     for identity, metric, _ in sample:
         try:
-            read.append((list(runs.texts(identity)), metric))
+            rows = list(runs.texts(identity))
         except Exception:  # said when it is packed
             continue
-    for limit in LIMITS:
-        unique = {packed(part) for rows, metric in read for part in _parts(rows, metric, limit)}
-        if sum(map(len, unique)) <= share:
-            return limit
-    return LIMITS[-1]
+        some = rows[:: max(1, len(rows) // _SAMPLED_ROWS)]
+        for limit in LIMITS:
+            for text in map(packed, filter(None, _parts(some, metric, limit))):
+                if text not in known:
+                    sizes[limit] += len(text) * len(rows) / len(some)
+                    known.add(text)
+    share = budget * len(sample) / max(1, len(jobs))
+    return next((limit for limit in LIMITS if sizes[limit] <= share), LIMITS[-1])

@@ -26,7 +26,7 @@ def gallery(tasks: pd.DataFrame, conclusions: Conclusions, curves: pd.DataFrame)
     if len(scores):
         found["heat_map"] = _one(figures.heat_map(scores, order))
         found["forest"] = _one(figures.forest(scores, order))
-        if scores["validation_gap"].notna().any():
+        if "validation_gap" in scores and scores["validation_gap"].notna().any():
             found["validation_gap"] = _one(figures.validation_gap(scores, order))
         found |= _pareto(tasks, conclusions, order)
     if len(board) > 1 and board["mean_rank"].notna().any():

@@ -24,6 +24,7 @@ from optbench.report.gallery import gallery
 from optbench.report.pictures import vl_convert
 from optbench.report.runs import Runs, ordinary
 from optbench.report.visible import boxed
+from optbench.statistics.conclude import named
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -78,11 +79,12 @@ def html(
 ) -> str:
     """The document, see :func:`write`."""
     blocks = Blocks()
-    tasks, problems = ordinary(runs.tasks), ordinary(runs.problems)
+    tasks, problems = ordinary(named(runs.tasks)), ordinary(runs.problems)
     opened = drilldown(runs, tasks, blocks)
     charts = gallery(tasks, conclusions, curves)
     shown = {
         "jobs": tables.jobs(tasks, opened),
+        "scores": tables.scores(conclusions.scores),
         "pairs": tables.pairs(conclusions.pairs),
         "failures": tables.failures(tasks),
         "problems": tables.problems(problems),

@@ -63,6 +63,26 @@ PAIRS = (
     Column("n_seeds", "Seeds", "int"),
     Column("note", "Note"),
 )
+SCORES = (
+    Column("unit", "On", chosen=True),
+    Column("optimizer", "Optimizer", chosen=True),
+    Column("mean", "Mean", "score"),
+    Column("low", "From", "score"),
+    Column("high", "To", "score"),
+    Column("baseline", "Baseline", "score"),
+    Column("lift", "Lift", "signed"),
+    Column("lift_low", "Lift from", "signed"),
+    Column("lift_high", "Lift to", "signed"),
+    Column("p_better", "P(better)", "score"),
+    Column("n_items", "Items", "int"),
+    Column("n_seeds", "Seeds", "int"),
+    Column("seed_sd", "SD seeds", "score"),
+    Column("item_sd", "SD items", "score"),
+    Column("usd_per_point", "USD a point", "usd"),
+    Column("tokens_per_point", "Tokens a point", "int"),
+    Column("area", "Area", "score"),
+    Column("note", "Note"),
+)
 FAILURES = (
     Column("state", "State", chosen=True),
     Column("dataset", "Dataset", chosen=True),
@@ -123,6 +143,12 @@ def pairs(frame: pd.DataFrame) -> dict[str, Any]:
     return table(frame.assign(unit=on.where(~everywhere, "all together"), verdict=said), PAIRS)
 
 
+def scores(frame: pd.DataFrame) -> dict[str, Any]:
+    """All that is said of each optimizer on each dataset; columns that are not there are left out."""
+    frame = frame.assign(unit=units(frame))
+    return table(frame, [column for column in SCORES if column.name in frame])
+
+
 def failures(tasks: pd.DataFrame) -> dict[str, Any]:
     """Jobs that have no result."""
     return table(tasks[tasks["state"] != "success"], FAILURES)
@@ -160,5 +186,5 @@ def _value(one: Any, limit: int) -> Any:
 
 def _verdict(row: Any) -> str:
     if row.verdict == "a":
-        return f"{row.a} better"
-    return f"{row.b} better" if row.verdict == "b" else str(row.verdict)
+        return "A better"
+    return "B better" if row.verdict == "b" else str(row.verdict)

@@ -7,7 +7,7 @@ import dataclasses
 import pytest
 import yaml
 from omegaconf import OmegaConf
-from support import composed, options
+from support import composed, options, searches
 
 from optbench.app import conf_folder
 from optbench.config.identity import NEUTRAL_KEYS, identity
@@ -50,9 +50,7 @@ def test_every_parameter_of_an_optimizer_stands_in_its_file(option: str) -> None
         assert set(written.get(part) or {}) == set(node[part])
 
 
-@pytest.mark.parametrize(
-    "option", [o for o in options("optimizer") if o not in ("none", "random_few_shot")]
-)
+@pytest.mark.parametrize("option", [o for o in searches() if o not in ("none", "random_few_shot")])
 def test_no_optimizer_stops_where_the_others_search_on(option: str) -> None:
     config = composed(f"optimizer={option}", "budget=trials_3")
     assert config.optimizer.params.skip_perfect_score is False
@@ -112,6 +110,21 @@ def test_identity_leaves_out_what_cannot_change_a_result() -> None:
         "model@optimizer_model=simulated",
     ):
         assert identity(composed(changing)) != base, changing
+
+
+def test_a_transferred_prompt_counts_and_not_which_task_it_was_taken_from() -> None:
+    def of(text: str, **source: object) -> str:
+        cfg = composed("optimizer=transfer", "model=simulated")
+        cfg.optimizer.params.prompts = [
+            {"name": "prompt", "messages": [{"role": "user", "content": text}]}
+        ]
+        for key, value in source.items():
+            cfg.optimizer.params.transferred_from[key] = value
+        return identity(cfg)
+
+    assert of("{message}") == of("{message}", seed=4, identity="f" * 64)
+    assert of("{message}") != of("{message}!")
+    assert of("{message}") != of("{message}", model="simulated")
 
 
 def test_a_price_counts_once_the_budget_counts_it() -> None:

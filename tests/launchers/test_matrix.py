@@ -15,7 +15,7 @@ from hydra.types import RunMode
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from omegaconf import OmegaConf
-from support import command
+from support import command, launch
 
 from hydra_plugins.optbench_launcher._compose import Composer, without_hydra
 from optbench import config
@@ -133,6 +133,15 @@ def test_a_job_is_what_hydra_composes(jobs: list[list[str]]) -> None:
             bare = composer.bare(job)
             assert OmegaConf.to_container(bare) == OmegaConf.to_container(without_hydra(expected))
             assert OmegaConf.get_type(bare) is OmegaConf.get_type(expected)
+
+
+def test_values_in_a_group_that_is_chosen_cost_no_composition() -> None:
+    with launch("model=simulated") as (master, loader):
+        composer = Composer(loader, master)
+        for name in ("a", "b", "c"):
+            job = ["optimizer=gepa", f"optimizer.name={name}", "dataset=tickets"]
+            assert composer.bare(job).optimizer.name == name
+        assert composer.full == 1
 
 
 def test_a_file_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:

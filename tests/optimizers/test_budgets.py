@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support import composed, options
+from support import composed, searches
 
 from optbench.results.layout import JobFolder
 from optbench.task import Task, run_task
 
-OPTIMIZERS = [name for name in options("optimizer") if name != "none"]
+OPTIMIZERS = [name for name in searches() if name != "none"]
 ITEMS = 8
 THREADS = 4
 SMALL = (

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
-from support import composed, options
+from support import composed, searches
 
 from optbench.errors import NoProposalsError
 from optbench.models.simulated import SimulatedModel
@@ -40,7 +40,7 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return counted
 
 
-@pytest.mark.parametrize("optimizer", options("optimizer"))
+@pytest.mark.parametrize("optimizer", searches())
 def test_end_to_end(optimizer: str, tmp_path: Path, seen: list[int]) -> None:
     task = Task.from_config(composed(*SMALL, f"optimizer={optimizer}"))
     result = run_task(task, tmp_path)
@@ -122,7 +122,7 @@ def test_malformed_replies_are_no_proposals_either(optimizer: str, tmp_path: Pat
 
 @pytest.mark.slow
 @pytest.mark.llm
-@pytest.mark.parametrize("optimizer", [name for name in options("optimizer") if name != "none"])
+@pytest.mark.parametrize("optimizer", [name for name in searches() if name != "none"])
 def test_on_the_embedded_language_model(optimizer: str, tmp_path: Path) -> None:
     """Whatever it gains: it completes, or it says that this small model gave it nothing to try."""
     task = Task.from_config(

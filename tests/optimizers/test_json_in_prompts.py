@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from support import composed, options
+from support import composed, searches
 
 from optbench.task import Task, run_task
 
@@ -14,7 +14,7 @@ JSON = '{"product": "kettle", "sure": {"share": 0.5}}'
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("optimizer", options("optimizer"))
+@pytest.mark.parametrize("optimizer", searches())
 def test_a_prompt_with_json(optimizer: str, tmp_path: Path) -> None:
     config = composed(
         *("model=simulated", f"optimizer={optimizer}", "budget=trials_3", "dataset=tickets"),

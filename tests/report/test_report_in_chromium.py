@@ -112,6 +112,19 @@ def test_jobs_are_filtered_searched_and_sorted(browser: Browser, study: Path) ->
     assert browser.complaints() == []
 
 
+def test_all_figures_of_the_statistics_are_there(browser: Browser, study: Path) -> None:
+    browser.open(study)
+    browser.choose("[data-table=scores]", "Optimizer", "few_shot")
+    rows = browser.all("[data-table=scores] tbody tr")
+    assert [row.text.split()[:2] for row in rows] == [
+        ["arithmetic", "few_shot"], ["tickets_routing", "few_shot"],
+    ]  # fmt: skip
+    browser.choose("[data-table=pairs]", "Verdict", "tie")
+    rows = browser.all("[data-table=pairs] tbody tr")
+    assert rows
+    assert all(row.text.endswith("0.400 1.000 1.0e-6 20 3") for row in rows)
+
+
 def test_an_unfinished_job_has_its_error_and_no_items(browser: Browser, study: Path) -> None:
     browser.open(study)
     assert "ValueError: it broke" in browser.text("[data-table=failures]")
@@ -184,6 +197,18 @@ def test_nothing_is_wider_than_the_screen(browser: Browser, study: Path, width: 
     for host in browser.all(".chart"):
         browser.wait("return arguments[0].querySelector('svg').getBoundingClientRect().right"
                      " <= arguments[0].getBoundingClientRect().right + 1", host)  # fmt: skip
+
+
+def test_a_wide_matrix_scrolls_in_its_own_box(browser: Browser, tmp_path: Path) -> None:
+    runs = made_up.runs([f"dataset_{n}" for n in range(9)], seeds=1, n_items=3)
+    told, lines = made_up.conclusions(runs.tasks), made_up.curves(runs.tasks)
+    browser.open(page.write(runs, told, lines, tmp_path / "r.html"), width=PHONE)
+    host = "figure[data-chart=heat_map] .chart"
+    browser.js("document.querySelector(arguments[0]).scrollIntoView()", host)
+    browser.wait("return document.querySelector(arguments[0] + '[data-drawn]') !== null", host)
+    wide = "const e = document.querySelector(arguments[0]); return e.scrollWidth - e.clientWidth"
+    browser.wait(f"{wide} > 9 * 54 - 260", host)
+    assert not browser.js(TOO_WIDE)
 
 
 def test_charts_follow_the_width(browser: Browser, study: Path) -> None:

@@ -162,7 +162,8 @@ class Composer:
             if key.replace(".", "").replace("_", "").isalnum()
             and not key.startswith("hydra.")
             and key not in choices
-            and not any(_related(key, other) for other in keys if other is not key)
+            # A value is set after all groups are chosen, wherever the two stand in the command.
+            and not any(_related(key, one) for one in keys if one is not key and one not in choices)
         ]
 
     def _dirname(self, cfg: DictConfig) -> str:

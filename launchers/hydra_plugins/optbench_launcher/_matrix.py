@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import logging
 import shlex
-import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
@@ -19,13 +18,14 @@ from optbench.complaints import close_names, counted
 from optbench.config.compat import VERSION_BASE
 from optbench.config.words import covers, word
 from optbench.errors import ConfigError, OptbenchError
-from optbench.rerun import MANIFEST
 
+from . import _starts
 from ._compose import Composer
 from ._drive import make_folder
 from ._files import read_once
 from ._jobs import NotStartedError, first_line
 from ._prepare import all_or_none
+from ._starts import Keep, Start
 
 if TYPE_CHECKING:
     from .sweeper import MatrixSweeper
@@ -37,9 +37,6 @@ CONTROLLER_KEYS = ("engine", "suite", "plan", "replay", "cache")
 
 SHOWN = 5
 """Repeated tasks that are named; the rest is counted."""
-
-Start = tuple[Mapping[str, Any], str]
-"""A row to begin with, and where it stands in a manifest; nowhere if it is of no manifest."""
 
 
 @runtime_checkable
@@ -69,7 +66,7 @@ def sweep(sweeper: MatrixSweeper, arguments: Sequence[str]) -> list[Sequence[Job
     assert config is not None
     assert launcher is not None
     assert context is not None
-    jobs, places, left_out = _jobs(sweeper, arguments)
+    jobs, places, left_out, keep = _jobs(sweeper, arguments)
     if isinstance(launcher, Preparing):
         launcher.reads_no_configs = True
         launcher.left_out = left_out
@@ -81,8 +78,7 @@ def sweep(sweeper: MatrixSweeper, arguments: Sequence[str]) -> list[Sequence[Job
     make_folder(folder)
     if OmegaConf.select(config, "plan") is not True:
         OmegaConf.save(config, folder / "multirun.yaml")
-        if sweeper.manifest is not None:
-            _keep(Path(sweeper.manifest), folder / MANIFEST)
+        keep(folder)
     returns: list[Sequence[JobReturn]] = []
     size = sweeper.max_batch_size or len(jobs) or 1
     for start in range(0, len(jobs), size):
@@ -104,15 +100,18 @@ def tasks(sweeper: MatrixSweeper, arguments: Sequence[str]) -> list[DictConfig]:
     """
     assert sweeper.config is not None
     assert sweeper.hydra_context is not None
-    jobs, places, _ = _jobs(sweeper, arguments)
+    jobs, places, _, _ = _jobs(sweeper, arguments)
     composer = Composer(sweeper.hydra_context.config_loader, sweeper.config)
     return all_or_none(composer.bare, jobs, places)
 
 
 def _jobs(
     sweeper: MatrixSweeper, arguments: Sequence[str]
-) -> tuple[list[list[str]], list[str], int]:
-    """Every job as its overrides, where each stands in a manifest, and how many were left out."""
+) -> tuple[list[list[str]], list[str], int, Keep]:
+    """Every job as its overrides, where each stands in a manifest, and how many were left out.
+
+    With them what writes down what the sweep was started with.
+    """
     config, context = sweeper.config, sweeper.hydra_context
     assert config is not None
     assert context is not None
@@ -120,33 +119,11 @@ def _jobs(
     parser = OverridesParser.create(config_loader=context.config_loader)
     overrides = parser.parse_overrides([*sweeper._parse_config(), *arguments])
     _refuse_controller_axes(overrides)
-    starts = [*((row, "") for row in sweeper.rows), *_of_manifest(sweeper)]
-    return _expanded(overrides, starts, sweeper.exclude, sweeper.include, config)
-
-
-def _of_manifest(sweeper: MatrixSweeper) -> list[Start]:
-    """A manifest's tasks; what means something else here than there is said."""
-    if sweeper.manifest is None:
-        return []
-    from optbench.manifests.catalogue import Catalogue
-    from optbench.manifests.translate import load
-
-    assert sweeper.config is not None
-    assert sweeper.hydra_context is not None
-    catalogue = Catalogue(sweeper.hydra_context.config_loader, sweeper.config)
-    found = load(Path(sweeper.manifest), catalogue, trusted=sweeper.trust_manifest)
-    for note in found.notes:
-        log.warning("manifest: %s", note)
-    return list(zip(found.rows, found.places, strict=True))
-
-
-def _keep(manifest: Path, kept: Path) -> None:
-    """So that the sweep's folder says by itself what is in it, and can go on."""
-    if kept.exists() and kept.samefile(manifest):
-        return
-    half = kept.with_suffix(".tmp")
-    shutil.copyfile(manifest, half)
-    half.replace(kept)
+    began = _starts.begin(sweeper, overrides)
+    jobs, places, left_out = _expanded(
+        began.overrides, began.rows, sweeper.exclude, sweeper.include, config
+    )
+    return jobs, places, left_out, began.keep
 
 
 def _refuse_controller_axes(overrides: Sequence[Override]) -> None:

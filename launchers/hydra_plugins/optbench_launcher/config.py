@@ -144,6 +144,8 @@ class MatrixSweeperConf:
     # Let the manifest name code to import, files to read, and servers and keys to use: as much as a
     # command line may. Only for one whose author you trust.
     trust_manifest: bool = False
+    # Folders of finished sweeps, whose prompts are such rows (transfer=<sweep dir> sets it).
+    transfer: list[str] | None = None
 
 
 ConfigStore.instance().store(

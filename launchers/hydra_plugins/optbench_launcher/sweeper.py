@@ -21,6 +21,7 @@ class MatrixSweeper(BasicSweeper):
         rows: Assignments that the axes multiply; an override takes the place of what they say.
         manifest: A JSON file of such rows.
         trust_manifest: Whether it may name code and servers.
+        transfer: Folders of finished sweeps, whose prompts are such rows.
     """
 
     def __init__(
@@ -32,6 +33,7 @@ class MatrixSweeper(BasicSweeper):
         rows: Sequence[Mapping[str, Any]] | None = None,
         manifest: str | None = None,
         trust_manifest: bool = False,
+        transfer: Sequence[str] | None = None,
     ) -> None:
         super().__init__(max_batch_size, params)
         self.exclude = [dict(row) for row in exclude or []]
@@ -39,6 +41,7 @@ class MatrixSweeper(BasicSweeper):
         self.rows = [dict(row) for row in rows or []]
         self.manifest = manifest
         self.trust_manifest = trust_manifest
+        self.transfer = None if transfer is None else [str(one) for one in transfer]
 
     def sweep(self, arguments: list[str]) -> Any:
         """Composes every job before the first starts, and runs all batches whatever fails."""

@@ -62,9 +62,11 @@ async function draw(host, themes) {
 async function fit(host, { view, spec }) {
   const svg = host.querySelector("svg");
   if (!svg) return;
+  const least = spec.usermeta?.leastWidth ?? 60;
   const name = spec.facet ? "child_width" : "width";
   const width = view.signal(name) + Math.floor(host.clientWidth - svg.getAttribute("width"));
-  if (width !== view.signal(name)) await view.signal(name, Math.max(60, width)).resize().runAsync();
+  if (width === view.signal(name)) return;
+  await view.signal(name, Math.max(least, width)).resize().runAsync();
 }
 
 function sized(spec, width) {

@@ -36,8 +36,8 @@ async function start() {
 function showExamples(jobs) {
   const host = document.getElementById("examples");
   if (!host || !jobs.examples.length) return;
-  const names = jobs.examples.map((row) => ["dataset", "optimizer", "model", "seed"].map(
-    (key) => written(cellOf(jobs, key, row))).join(" · "));
+  const names = jobs.examples.map((row) => ["dataset", "optimizer", "model"].map(
+    (key) => written(cellOf(jobs, key, row))).join(" · ") + " · seed " + written(cellOf(jobs, "seed", row)));
   const shown = make("div");
   const show = async (index) => {
     const number = jobs.blocks[jobs.examples[index]][0];

@@ -149,7 +149,7 @@ def _points(rows: Rows, front: Rows, at: Spec, scale: Spec, tooltip: list[Spec])
         },
         {
             **data,
-            "mark": {"type": "text", "dy": -12, "limit": 120},
+            "mark": {"type": "text", "dy": -12, "limit": 160},
             "encoding": {**at, "text": {"field": "optimizer"}},
         },
     ]

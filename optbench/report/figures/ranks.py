@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from optbench.report.figures.shapes import told
 from optbench.report.figures.values import Spec, records
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ def critical_difference(leaderboard: pd.DataFrame, friedman: Mapping[str, Any]) 
     bars = cliques(ranks, float(width or 0)) if known else []
     first = len(bars) + 1
     names = records(
-        {"optimizer": f"{name} ({rank:.2f})", "rank": rank, "row": first + index}
+        {"optimizer": name, "rank": rank, "row": first + index}
         for index, (name, rank) in enumerate(zip(ranked["optimizer"], ranks, strict=True))
     )
     joined = [
@@ -52,7 +53,7 @@ def cliques(ranks: list[float], width: float) -> list[tuple[int, int]]:
     """
     found: list[tuple[int, int]] = []
     for start, rank in enumerate(ranks):
-        end = max(i for i, other in enumerate(ranks) if other - rank <= width)
+        end = max(i for i, other in enumerate(ranks) if other - rank <= width + 1e-9)
         if end > start and (not found or end > found[-1][1]):
             found.append((start, end))
     return found
@@ -66,7 +67,7 @@ def _layers(
     axis = {"orient": "top", "title": "Mean rank (1 is best)", "grid": False, "tickMinStep": 0.5}
     domain = [1, max(2.0, last)]
     x = {"field": "rank", "type": "quantitative", "axis": axis, "scale": {"domain": domain}}
-    tooltip = [{"field": "optimizer", "title": "Optimizer (mean rank)", "type": "nominal"}]
+    tooltip = [told("optimizer", "Optimizer"), told("rank", "Mean rank", ".2f")]
     zero = {"datum": 0, "type": "quantitative", "axis": None, "scale": y_scale}
     thin = {"type": "rule", "strokeWidth": 1}
     return [

@@ -7,6 +7,7 @@ from typing import Any
 from optbench.report.figures.values import Spec
 
 Rows = list[dict[str, Any]]
+_CELL_PX = 54  # that a number needs
 
 
 def names_axis() -> Spec:
@@ -64,6 +65,8 @@ def matrix(rows: Rows, *, x: str, y: str, text: Spec, title: str, tooltip: list[
     )
     return {
         "data": {"values": rows},
+        # The page scrolls a chart in its own box sooner than to make it narrower than this.
+        "usermeta": {"leastWidth": _CELL_PX * len({row[x] for row in rows})},
         "width": "container",
         "height": {"step": 28},
         "encoding": {

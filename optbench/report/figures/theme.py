@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
-LABEL_PX = 124  # of the names at the left, in all charts
+LABEL_PX = 170  # of the names at the left, in all charts
 
 _PALETTES = {
     "light": [

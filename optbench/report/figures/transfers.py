@@ -29,8 +29,8 @@ def transfer_matrix(tasks: pd.DataFrame) -> Spec:
     frame = tasks.dropna(subset=["transferred_from", "initial", "final"]).copy()
     sign = frame["direction"].map({"minimize": -1}).fillna(1)
     frame["gain"] = sign * (frame["final"] - frame["initial"])
-    frame["source"] = [_source(row) for row in _tuples(frame)]
-    frame["target"] = frame["dataset"].astype(str) + " · " + frame["model"].astype(str)
+    frame["source"] = _called(frame, ["transferred_from", "source_dataset", "source_model"])
+    frame["target"] = _called(frame, ["dataset", "model"])
     cells = frame.groupby(["source", "target"], observed=True)["gain"].agg(["mean", "size"])
     drawn = matrix(
         records(
@@ -99,9 +99,14 @@ def _times(before: float, after: float) -> str:
     return f"× {after / before:,.1f}" if before else ""
 
 
-def _source(row: Any) -> str:
-    where = [str(one) for one in (row.source_dataset, row.source_model) if one and one == one]
-    return " · ".join([str(row.transferred_from), *where])
+def _called(frame: pd.DataFrame, columns: list[str]) -> pd.Series:
+    """The first column, with those of the others that differ among the rows."""
+    first, *others = columns
+    names = frame[first].astype(str)
+    for column in others:
+        if frame[column].nunique() > 1:
+            names = names + " · " + frame[column].fillna("?").astype(str)
+    return names
 
 
 def _tuples(frame: pd.DataFrame) -> Any:

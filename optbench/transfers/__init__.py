@@ -1,0 +1,1 @@
+"""The prompts of finished sweeps as rows of another: ``transfer=<sweep dir>``."""
