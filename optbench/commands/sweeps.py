@@ -75,7 +75,7 @@ def find(run: str) -> Sweep:
         ConfigError: When there is none, or more than one.
     """
     path = Path(run)
-    if path.is_dir() and (_is_marked(path) or _has_job(path)):
+    if run and path.is_dir() and (_is_marked(path) or _has_job(path)):
         return Sweep(path)
     known = all_sweeps()
     exact = [one for one in known if one.id == run]
@@ -91,7 +91,7 @@ def find(run: str) -> Sweep:
             key="RUN",
             mend=f"name one of: {said}",
         )
-    if path.is_dir():
+    if run and path.is_dir():
         what = f"'{visible(run, 80)}' holds no job"
     else:
         what = f"'{visible(run, 80)}' is no folder and no id of a sweep"

@@ -50,6 +50,8 @@ class Watched:
     def __init__(self, sweep: Sweep) -> None:
         self.sweep = sweep
         self._done: dict[str, Job] = {}
+        self._doubtful: set[str] = set()
+        self._new: set[str] = set()
         self._asked = -ASK_EVERY_S
         self._away: list[str] = []
         self.jobs: list[Job] = []
@@ -62,8 +64,15 @@ class Watched:
         if time.monotonic() - self._asked >= ASK_EVERY_S:
             self._asked = time.monotonic()
             self._away = remotes.lines(self.sweep.folder, ask=True)
-        ended = bool(self.jobs) and all(job.row["state"] in OVER for job in self.jobs)
+        # Files may be on their way home, the result last: what is so at two looks stays so.
+        seen = {job.place for job in self.jobs if job.row["state"] == "unreadable"}
+        self._new, self._doubtful = seen - self._doubtful, seen
+        ended = bool(self.jobs) and all(map(self.is_over, self.jobs))
         return ended and not under_way and not self._away
+
+    def is_over(self, job: Job) -> bool:
+        """Whether a job has ended, as of the last look."""
+        return job.row["state"] in OVER and job.place not in self._new
 
     def all_succeeded(self) -> bool:
         """Of the last look."""
@@ -174,10 +183,9 @@ def _lines(on: Any, watched: Watched, interval: float) -> None:
     while True:
         ended = watched.look()
         for job in watched.jobs:
-            state = job.row["state"]
-            if state != told.get(job.place) and state in OVER:
+            if watched.is_over(job) and job.row["state"] != told.get(job.place):
                 say(on, _ended(job))
-            told[job.place] = state
+                told[job.place] = job.row["state"]
         if watched.states() != said:
             said = watched.states()
             say(on, f"{watched.sweep.id}: {said}")

@@ -1,0 +1,126 @@
+"""Tables as files, that hold nothing a spreadsheet, LaTeX or Markdown would run."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import shutil
+import subprocess
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from commands.conftest import FAIR, POOR, Run, sweep
+from results.job_files import make
+
+from optbench.commands.formats import harmless
+from optbench.commands.tables import Column, Table, latex, markdown, text
+
+HOSTILE = '=HYPERLINK("x")'
+TEX = r"\input{/etc/passwd}$&%#_{}~^<|"
+
+
+@pytest.mark.parametrize(
+    "table", ["tasks", "items", "trials", "calls", "scores", "pairs", "leaderboard"]
+)
+def test_each_table_in_each_format_has_the_same_rows(run: Run, table: str) -> None:
+    sweep(Path("multirun/s"), seeds=(1, 2))
+    for form in ("csv", "parquet", "json"):
+        done = run("export", "s", "--format", form, "--table", table, "-o", f"t.{form}")
+        assert done.code == 0, done.err
+    of_csv, of_parquet = pd.read_csv("t.csv"), pd.read_parquet("t.parquet")
+    of_json = json.loads(Path("t.json").read_text())
+    assert len(of_csv) == len(of_parquet) == len(of_json) > 0
+    assert list(of_csv.columns) == list(of_parquet.columns) == list(of_json[0])
+    assert run("export", "s", "--format", "csv", "--table", table).out == Path("t.csv").read_text()
+
+
+def test_cells_that_would_be_formulas_are_not(run: Run) -> None:
+    folder = sweep(Path("multirun/s"), seeds=(1,))
+    make(folder / "h", before=POOR, after=FAIR, optimizer=HOSTILE)
+    for table in ("tasks", "scores", "pairs", "leaderboard", "items"):
+        out = run("export", "s", "--format", "csv", "--table", table).out
+        cells = [cell for row in csv.reader(io.StringIO(out)) for cell in row]
+        assert f"'{HOSTILE}" in cells
+        assert not [cell for cell in cells if cell.startswith(("=", "+", "@"))]
+
+
+@pytest.mark.parametrize(
+    ("cell", "safe"),
+    [
+        ("=1+1", "'=1+1"), ("+1", "+1"), ("-0.5e-3", "-0.5e-3"), ("-", "'-"), ("@SUM(A1)", "'@SUM(A1)"),
+        ("\t=1", "'\t=1"), ("-1+cmd|' /C calc'!A0", "'-1+cmd|' /C calc'!A0"), ("gepa", "gepa"),
+        (1.5, 1.5), (None, None), ("", ""),
+    ],
+)  # fmt: skip
+def test_a_number_stays_what_it_is(cell: object, safe: object) -> None:
+    assert harmless(cell) == safe
+
+
+def test_latex_has_rules_and_runs_nothing(tmp_path: Path) -> None:
+    said = latex(
+        Table(TEX, [text(TEX), Column("score")], [[TEX, "-0.5"], ["a\nb[1]", "+1"]], [TEX])
+    )
+    assert r"\toprule" in said
+    assert r"\bottomrule" in said
+    assert "$-0.5$" in said
+    assert r"\input" not in said
+    assert r"\textbackslash{}input\{/etc/passwd\}\$\&\%\#\_\{\}" in said
+    if shutil.which("pdflatex"):
+        head = "\\documentclass{article}\\usepackage{booktabs}\\begin{document}\n"
+        (tmp_path / "t.tex").write_text(head + said + "\\end{document}")
+        subprocess.run(["pdflatex", "-halt-on-error", "t.tex"], cwd=tmp_path, check=True)
+
+
+def test_markdown_holds_neither_html_nor_links_nor_other_columns() -> None:
+    said = markdown(Table("", [text("a"), Column("b")], [["<b>|[x](http://y)`\n", "0.5"]]))
+    assert said.splitlines()[-1] == r"| \<b\>\|\[x\](http://y)\` | 0.5 |"
+
+
+def test_people_read_the_same_numbers_as_on_the_screen(run: Run) -> None:
+    sweep(Path("multirun/s"))
+    said = run("export", "s", "--format", "md", "--table", "leaderboard").out
+    assert "| 1 | good | 1.00 |" in said
+    assert "SIMULATED" in said
+    said = run("export", "s", "--format", "latex").out
+    assert "good & 0.750 &" in said
+    assert "SIMULATED" in said
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--format", "parquet"), "parquet is no text"),
+        (("--format", "csv", "-o", "nowhere/t.csv"), "cannot write"),
+        (("--format", "xlsx"), "invalid choice"),
+        (("--format", "csv", "--alpha", "2"), "between 0 and 1"),
+    ],
+)
+def test_wrong_usage_is_told(run: Run, words: tuple[str, ...], said: str) -> None:
+    sweep(Path("multirun/s"), seeds=(1,))
+    done = run("export", "s", *words)
+    assert done.code == 2
+    assert said in done.err
+    assert not list(Path().glob("nowhere*"))
+
+
+def test_the_report_is_written_with_the_command_that_makes_it(run: Run) -> None:
+    pytest.importorskip("jinja2")
+    sweep(Path("multirun/s"))
+    done = run("report", "s", "--where", "optimizer=good,none")
+    assert done.code == 0, done.err
+    page = Path("report-s.html").read_text()
+    assert "optbench-results report multirun/s --where optimizer=good,none" in page
+
+
+def test_without_the_extra_the_report_says_how_to_get_it(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import sys
+
+    monkeypatch.setitem(sys.modules, "optbench.report.page", None)
+    sweep(Path("multirun/s"), seeds=(1,))
+    done = run("report", "s")
+    assert done.code == 1
+    assert "pip install 'optbench[report]'" in done.err
