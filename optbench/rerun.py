@@ -18,6 +18,11 @@ MANIFEST = "manifest.json"
 """A sweep's copy of the manifest that it was started with, in its folder."""
 _MANIFEST_KEY = "hydra.sweeper.manifest"
 _CONFIG_DIR = ("--config-dir", "-cd")
+_OF_ONE_LAUNCH = (
+    *("plan", "engine.detach", "hydra.launcher.only_failed"),
+    *("hydra.launcher.modal.detach", "hydra.launcher.modal.collect"),
+)
+"""What a launch is told for itself alone: the next one in its folder is not told so again."""
 _OF_THE_FOLDER = ("hydra.sweep.dir", "hydra.run.dir", "hydra.mode")
 
 
@@ -135,14 +140,14 @@ def _recorded(told: Any, folder: Path, *, whole: bool) -> list[str]:
     kept = [
         word
         for word in about
-        if word.lstrip("+").partition("=")[0] not in (*_OF_THE_FOLDER, "hydra.launcher.only_failed")
+        if word.lstrip("+").partition("=")[0] not in (*_OF_THE_FOLDER, *_OF_ONE_LAUNCH)
     ]
     if (folder / MANIFEST).is_file():  # as it was then, wherever the command is given
         kept = [word for word in kept if not word.startswith(f"{_MANIFEST_KEY}=")]
         kept.append(f"{_MANIFEST_KEY}='{folder / MANIFEST}'")
     chosen = task if whole else [word for word in task if _chooses_a_task(word)]
     return [
-        *(word for word in chosen if word.partition("=")[0] != "plan"),
+        *(word for word in chosen if word.lstrip("+").partition("=")[0] not in _OF_ONE_LAUNCH),
         # Of a replay's own: which tasks there are, not how they were run.
         *(word for word in kept if whole or word.startswith("hydra.sweeper.")),
     ]
