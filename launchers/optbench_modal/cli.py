@@ -160,21 +160,20 @@ def _job(given: argparse.Namespace) -> tuple[Entry, Ledger]:
     inside = [one for one in (job, *job.parents) if SharedFolder(one).modal.exists()]
     named = given.run_id or (str(inside[0]) if inside else None)
     sweeps = [find(named)] if named else list(known())
-    entries = [
-        (entry, ledger)
-        for _, ledger in sweeps
-        for entry in ledger.entries.values()
-        if inside[:1] == [job] or Path(entry.name).name.startswith(job.name)
+    every = [(f, one, ledger) for f, ledger in sweeps for one in ledger.entries.values()]
+    found = [
+        told
+        for told in every
+        if inside[:1] == [job] or Path(told[1].name).name.startswith(job.name)
     ]
-    if len(entries) == 1:
-        return entries[0]
-    names = sorted(one.name for _, ledger in sweeps for one in ledger.entries.values())
-    several = sorted(one.name for one, _ in entries)
+    if len(found) == 1:
+        return found[0][1], found[0][2]
     where = ", ".join(f"'{folder}'" for folder, _ in sweeps) or "any sweep that is here"
     raise ConfigError(
-        f"'{job.name}' is {'the beginning of several jobs' if entries else 'no job'} of {where}",
+        f"'{job.name}' is {'the beginning of several jobs' if found else 'no job'} of {where}",
         key="JOB",
-        mend=f"name its sweep with --run, or one of:\n  {_lines(several or names)}",
+        mend="name its sweep with --run, or its folder, one of:\n  "
+        + _lines(sorted(str(folder / entry.name) for folder, entry, _ in found or every)),
     )
 
 

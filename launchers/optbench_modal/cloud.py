@@ -94,7 +94,7 @@ def connect(
         problems += _stale(record, code, source, deploy)
     secrets = []
     if keys and not conf["secrets"]:
-        problems.append(_no_secret(keys))
+        problems.append(_no_secret(keys, names.environment))
     # Where no job needs a key, no secret has to be there; of several, nobody says which has which.
     required = list(keys) if len(conf["secrets"]) == 1 else []
     for name in conf["secrets"] if keys else ():
@@ -143,11 +143,13 @@ def _is_there(secret: Any) -> bool:
     return True
 
 
-def _no_secret(keys: Sequence[str]) -> OptbenchError:
+def _no_secret(keys: Sequence[str], environment: str | None) -> OptbenchError:
+    usual = "opik-benchmarks"
     return ConfigError(
         f"no secret is named, and the jobs need {', '.join(keys)}",
         key="hydra.launcher.modal.secrets",
-        mend="hydra.launcher.modal.secrets=[opik-benchmarks], which optbench-modal secret makes",
+        mend=f"hydra.launcher.modal.secrets=[{usual}], made by "
+        + _secret_command(usual, keys, environment),
     )
 
 

@@ -58,6 +58,5 @@ def full_volume(name: str, said: str) -> dict[str, str]:
     return {
         "what": f"volume '{name}' has no room left ({said})",
         "key": "hydra.launcher.modal.volume",
-        "mend": f"modal volume rm -r {name} {RUNS}/<a sweep that is home>, or name another volume; "
-        "then retry_failed=<sweep dir>",
+        "mend": f"modal volume rm -r {name} {RUNS}/<a sweep that is home>, or name another volume",
     }

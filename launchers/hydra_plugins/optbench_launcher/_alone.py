@@ -91,8 +91,10 @@ def _run(options: dict[str, Any], job: Job, task: Task, shared: Path | None) -> 
                     view.say(f"{outcome.error}; tried again")
                     backend.submit(job)
                     continue
-                if outcome.state == "submitted" and signals:
-                    raise KeyboardInterrupt
+                if outcome.state == "submitted":
+                    if signals:
+                        raise KeyboardInterrupt
+                    continue
                 view.ended(job, outcome)
     finally:
         backend.close(kill=sys.exc_info()[0] is not None)

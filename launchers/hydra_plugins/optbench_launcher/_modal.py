@@ -129,7 +129,8 @@ class ModalBackend:
             for ended in self._calls.ended(0.0 if busy or self._left else POLL_S):
                 job = self._there.pop(ended.job.key)
                 outcome = outcome_of(ended, job, self._timeout_s)
-                self._ledger.ended(ended.job.key, outcome.state)
+                if ended.job.key in self._ledger.entries:  # else it was never handed over
+                    self._ledger.ended(ended.job.key, outcome.state)
                 if not self._spawned_again(job, ended):
                     yield job, outcome
             if self._detach and not self._queue and not self._left:
