@@ -307,6 +307,25 @@ def test_code_of_this_machine_must_be_deployed() -> None:
     _modal_checks.jobs([job], {**CONF, "packages": ["mine", "theirs"]}, None)
 
 
+def test_what_containers_cannot_have_is_refused_before_modal_is_asked(
+    opened: Open, tmp_path: Path
+) -> None:
+    asked: list[object] = []
+    opening: Any = "stands for what opens it"
+    model = replace(a_job(tmp_path), models=((opening, "smollm2"),))
+    with pytest.raises(ConfigError, match="smollm2 runs in the containers") as caught:
+        opened([model], lambda *given, **_: asked.append(given))
+    assert caught.value.mend == "hydra.launcher.modal.extras=[local-llm] engine.deploy=true"
+    with pytest.raises(ConfigError, match=r"budget\.sweep_usd") as caught:
+        opened(
+            [replace(a_job(tmp_path), limits=("budget.sweep_usd",))],
+            lambda *given, **_: asked.append(given),
+        )
+    assert "budget.usd" in str(caught.value.mend)
+    assert not asked
+    assert Source(extras=("local-llm",)).fingerprint() != Source().fingerprint()
+
+
 @pytest.mark.parametrize(
     ("conf", "timeout_s", "key"),
     [
