@@ -6,7 +6,11 @@ BIN := $(VENV)/bin
 # Hydra's next version, over the other packages of the first environment.
 NEXT := .venv-next
 
-.PHONY: demo test test-next lint bench clean
+# The sweeps of the README's study; what is done there is not done again.
+STUDY := multirun/demo_study
+STUDY_LLM := multirun/demo_study_llm
+
+.PHONY: demo test test-next lint bench study clean
 
 demo: $(VENV)/.demo  ## a real language model on this machine: no key, no server, no download at run time
 	$(BIN)/optbench
@@ -36,6 +40,15 @@ bench: $(VENV)/.dev  ## ratios, measured side by side in one run
 	PYTHONPATH=tests $(BIN)/python tests/benchmarks/report.py
 	$(BIN)/python tests/benchmarks/results_loading.py
 	PYTHONPATH=tests $(BIN)/python tests/benchmarks/modal_submitting.py
+
+study: $(VENV)/.dev  ## the README's study and its pictures: simulated, then the embedded model
+	$(BIN)/optbench suite=demo_study hydra.sweep.dir=$(STUDY)
+	$(BIN)/optbench-results report $(STUDY) -o $(STUDY)/report.html --pictures $(STUDY)/pictures
+	cp $(addprefix $(STUDY)/pictures/,forest.svg anytime-arithmetic-rollouts.svg \
+		pareto-all_together-tokens.svg) docs/study/
+	$(BIN)/optbench suite=demo_study_llm hydra.sweep.dir=$(STUDY_LLM)
+	$(BIN)/optbench-results report $(STUDY_LLM) -o $(STUDY_LLM)/report.html --pictures $(STUDY_LLM)/pictures
+	cp $(STUDY_LLM)/pictures/forest.svg docs/study/forest-smollm2.svg
 
 $(VENV)/.base: pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)

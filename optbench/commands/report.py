@@ -23,21 +23,17 @@ def run(given: argparse.Namespace) -> int:
     if given.collect:
         remotes.collect(find_all(given.run))
     sweeps, runs = runs_of(given)
-    from optbench.statistics.conclude import named, of_runs
-    from optbench.statistics.curves import curves
+    from optbench.statistics.conclude import of_runs
 
     said = of_runs(runs, alpha=given.alpha, incomplete=given.incomplete)
-    tasks = named(runs.tasks)
-    done = tasks[tasks["state"] == "success"]
     output = given.output or Path(f"report-{sweeps[0].id}.html")
-    drawn = curves(done, runs.trials, given.alpha)
-    page.write(runs, said, drawn, output, command=_command(given, sweeps))
+    page.write(runs, said, said.curves, output, command=_command(given, sweeps))
     on = console()
     for note in said.notes:
         say(on, f"! {note}", "yellow")
     say(on, f"{output}: {output.stat().st_size / 1e6:.1f} MB, opens in any browser, offline")
     if given.pictures:
-        written = album.write(runs, said, drawn, given.pictures)
+        written = album.write(runs, said, said.curves, given.pictures)
         say(on, f"{given.pictures}: {counted(len(written), 'picture')}")
     return 0
 

@@ -174,6 +174,7 @@ def _concluded(
         friedman,
         notes,
         alpha,
+        curve,
     )
 
 

@@ -43,6 +43,7 @@ class Conclusions:
         notes: What a reader must know before anything else: what was left out and why, what n is
             too small for, whether a model was simulated.
         alpha: Level of tests and intervals.
+        curves: Anytime curves, see :func:`.curves.curves`; None where there are no sweeps.
     """
 
     grid: pd.DataFrame
@@ -52,3 +53,4 @@ class Conclusions:
     friedman: dict[str, Any]
     notes: list[str] = field(default_factory=list)
     alpha: float = 0.05
+    curves: pd.DataFrame | None = None

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .intervals import interval
 from .table import Matrix
 
 if TYPE_CHECKING:
@@ -37,19 +36,32 @@ def curves(tasks: pd.DataFrame, trials: pd.DataFrame, alpha: float = 0.05) -> pd
     """
     import pandas as pd
 
-    done = tasks[(tasks["state"] == "success") & tasks["initial_validation"].notna()]
-    by_task = dict(list(trials.groupby("identity", observed=True)))
+    known = tasks["initial_validation"].notna() & tasks["n_validation"].notna()
+    done = tasks[(tasks["state"] == "success") & known]
+    scored = _scored(trials)
     rows: list[dict[str, Any]] = []
     for (dataset, model, optimizer), runs in done.groupby(
         ["dataset", "model", "optimizer"], sort=True, observed=True
     ):
+        of_runs = [(run, scored.get(str(run["identity"]), {})) for run in runs.to_dict("records")]
         for axis in AXES:
-            steps = [_steps(run, by_task.get(run["identity"]), axis)
-                     for _, run in runs.iterrows()]  # fmt: skip
+            steps = [_steps(run, of_one, axis) for run, of_one in of_runs]
             for point in _mean_curve(steps, alpha):
                 named = {"dataset": dataset, "model": model, "optimizer": optimizer, "axis": axis}
                 rows.append({**named, **point, "n_seeds": len(steps)})
     return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def _scored(trials: pd.DataFrame) -> dict[str, dict[str, Matrix]]:
+    """Trials on validation in their order, as arrays by column, by identity."""
+    whole = trials[trials["slice"] == "validation"].sort_values("index", kind="stable")
+    columns = ["items", "score", *AXES]
+    numbers = whole[columns].astype(float).to_numpy()
+    by_identity = whole.groupby("identity", observed=True).indices
+    return {
+        str(identity): dict(zip(columns, numbers[places].T, strict=True))
+        for identity, places in by_identity.items()
+    }
 
 
 def area_under(curve: pd.DataFrame, until: float) -> float:
@@ -74,27 +86,31 @@ def cost_to_reach(curve: pd.DataFrame, score: float, sign: int = 1) -> float:
     return float(good["x"].min()) if len(good) else math.nan
 
 
-def _steps(run: pd.Series, trials: pd.DataFrame | None, axis: str) -> tuple[Matrix, Matrix]:
+def _steps(run: dict[str, Any], scored: dict[str, Matrix], axis: str) -> tuple[Matrix, Matrix]:
     """Where one run's best score changed, and to what."""
     sign = -1 if run["direction"] == "minimize" else 1
     x, best = [0.0], [float(run["initial_validation"])]
-    if trials is not None:
-        whole = trials[
-            (trials["slice"] == "validation") & (trials["items"] == run["n_validation"])
-        ].sort_values("index")
-        for at, score in zip(whole[axis], whole["score"], strict=True):
-            if math.isfinite(at) and math.isfinite(score):
-                x.append(float(at))
-                best.append(score if sign * score > sign * best[-1] else best[-1])
+    if scored:
+        good = (scored["items"] == float(run["n_validation"])) & np.isfinite(scored[axis])
+        good &= np.isfinite(scored["score"])
+        for at, score in zip(scored[axis][good], scored["score"][good], strict=True):
+            x.append(float(at))
+            best.append(float(score) if sign * score > sign * best[-1] else best[-1])
     return np.array(x), np.array(best)
 
 
 def _mean_curve(steps: list[tuple[Matrix, Matrix]], alpha: float) -> list[dict[str, float]]:
+    """Mean over runs, with Student's interval for another run; no band for one."""
+    from scipy.special import stdtrit
+
     longest = max(float(x.max()) for x, _ in steps)
     places = np.linspace(0.0, longest, POINTS) if longest > 0 else np.array([0.0])
     heights = np.array([best[np.searchsorted(x, places, side="right") - 1] for x, best in steps])
-    points = []
-    for at, place in enumerate(places):
-        found = interval(heights[:, at][:, None], alpha=alpha)
-        points.append({"x": float(place), "mean": found.mean, "low": found.low, "high": found.high})
-    return points
+    n, mean = len(steps), heights.mean(axis=0)
+    half = np.full(len(places), math.nan)
+    if n > 1:
+        half = stdtrit(n - 1, 1 - alpha / 2) * heights.std(axis=0, ddof=1) / math.sqrt(n)
+    return [
+        {"x": float(x), "mean": float(y), "low": float(y - h), "high": float(y + h)}
+        for x, y, h in zip(places, mean, half, strict=True)
+    ]

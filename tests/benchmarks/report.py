@@ -3,7 +3,7 @@
     PYTHONPATH=tests python tests/benchmarks/report.py
 
 One task is run, and its folder is copied to 5 datasets x 2 models x 6 optimizers x 5 seeds with outputs
-of 40 random words, which pack worse than prose. Reading, statistics, curves and page are timed apart.
+of 40 random words, which pack worse than prose. Reading, statistics and page are timed apart.
 First paint is what Chromium says of the best of three openings of the file; without one it is not
 measured. Aims: 15 s for all of it, 8 MB, 1 s.
 """
@@ -27,7 +27,6 @@ from optbench.report import page
 from optbench.results.layout import JobFolder, write_items, write_json
 from optbench.results.load import load
 from optbench.statistics.conclude import of_runs
-from optbench.statistics.curves import curves
 
 DATASETS, MODELS, OPTIMIZERS, SEEDS, ITEMS = 5, 2, 6, 5, 100
 AIM_S, AIM_MB, AIM_PAINT_S = 15.0, 8.0, 1.0
@@ -104,9 +103,7 @@ def main() -> None:
         times.append(time.perf_counter())
         conclusions = of_runs(runs)
         times.append(time.perf_counter())
-        lines = curves(tasks, runs.trials)
-        times.append(time.perf_counter())
-        path = page.write(runs, conclusions, lines, Path(folder) / "report.html")
+        path = page.write(runs, conclusions, conclusions.curves, Path(folder) / "report.html")
         times.append(time.perf_counter())
         size = path.stat().st_size / 1e6
         try:
@@ -116,7 +113,7 @@ def main() -> None:
             paint = 0.0
     parts = np.diff(times)
     print(f"{len(tasks)} jobs x {ITEMS} items: {sum(parts):.1f} s (aim: {AIM_S:g})")
-    for name, spent in zip(("reading", "statistics", "curves", "page"), parts, strict=True):
+    for name, spent in zip(("reading", "statistics", "page"), parts, strict=True):
         print(f"  {name}: {spent:.1f} s")
     print(
         f"size: {size:.1f} MB (aim: {AIM_MB:g}); first paint: {paint:.2f} s (aim: {AIM_PAINT_S:g})"
