@@ -24,6 +24,11 @@ _TRANSFER_KEY = "hydra.sweeper.transfer"
 _TASKS = ("manifest", "transfer", "suite")
 """Keys that each say which tasks there are."""
 _CONFIG_DIR = ("--config-dir", "-cd")
+_OF_ONE_LAUNCH = (
+    *("plan", "engine.detach", "hydra.launcher.only_failed"),
+    *("hydra.launcher.modal.detach", "hydra.launcher.modal.collect"),
+)
+"""What a launch is told for itself alone: the next one in its folder is not told so again."""
 _OF_THE_FOLDER = ("hydra.sweep.dir", "hydra.run.dir", "hydra.mode")
 
 
@@ -159,7 +164,7 @@ def _recorded(told: Any, folder: Path, *, whole: bool) -> list[str]:
     kept = [
         word
         for word in about
-        if word.lstrip("+").partition("=")[0] not in (*_OF_THE_FOLDER, "hydra.launcher.only_failed")
+        if word.lstrip("+").partition("=")[0] not in (*_OF_THE_FOLDER, *_OF_ONE_LAUNCH)
     ]
     for key, copy in ((_MANIFEST_KEY, MANIFEST), (_TRANSFER_KEY, TRANSFER)):
         if (folder / copy).is_file():  # as it was then, wherever the command is given
@@ -168,7 +173,7 @@ def _recorded(told: Any, folder: Path, *, whole: bool) -> list[str]:
             kept.append(f"{key}=[{named}]" if key == _TRANSFER_KEY else f"{key}={named}")
     chosen = task if whole else [word for word in task if _chooses_a_task(word)]
     return [
-        *(word for word in chosen if word.partition("=")[0] != "plan"),
+        *(word for word in chosen if word.lstrip("+").partition("=")[0] not in _OF_ONE_LAUNCH),
         # Of a replay's own: which tasks there are, not how they were run.
         *(word for word in kept if whole or word.startswith("hydra.sweeper.")),
     ]

@@ -25,7 +25,7 @@ from optbench.progress import Display
 from optbench.prompts import Candidate, Prompt
 from optbench.recorder import Recorder, Trial
 from optbench.results.layout import JobFolder, SharedFolder
-from optbench.results.summary import lifts, table, verdict
+from optbench.results.summary import lifts, show
 from optbench.rollouts import Evaluation, Runner
 from optbench.tracking.tracker import Tracker
 from optbench.versions import versions
@@ -158,10 +158,7 @@ class Session:
 
     def show(self, result: dict[str, Any]) -> None:
         """The closing table and where the files are."""
-        self.display.console.print(table(result))
-        for line in verdict(result):
-            self.display.say(line)
-        self.display.say(f"files: {self._folder.path}")
+        show(result, self._folder.path, self.display.console)
 
     def _items(self) -> int:
         return len(self._data.validation) + len(self._data.test)

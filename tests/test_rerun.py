@@ -35,6 +35,18 @@ def test_resume_is_the_whole_command_in_the_same_folder(sweep: Path, flag: list[
     ]  # fmt: skip
 
 
+def test_what_one_launch_was_told_is_not_told_to_the_next(sweep: Path) -> None:
+    told = OmegaConf.load(sweep / "multirun.yaml")
+    told.hydra.overrides.task.append("engine.detach=true")
+    told.hydra.overrides.hydra += [
+        "hydra.launcher.modal.collect=true", "++hydra.launcher.modal.detach=true",
+    ]  # fmt: skip
+    OmegaConf.save(told, sweep / "multirun.yaml")
+    words = complete([f"resume={sweep}", "hydra.launcher.modal.collect=true"])
+    assert not [word for word in words if "detach" in word]
+    assert [word for word in words if "collect" in word] == ["hydra.launcher.modal.collect=true"]
+
+
 def test_retry_failed_runs_the_failed_only(sweep: Path) -> None:
     assert "hydra.launcher.only_failed=true" in complete([f"retry_failed={sweep}"])
 

@@ -158,7 +158,9 @@ class Calls:
             except (exception.OutputExpiredError, exception.NotFoundError) as error:
                 left = await self._left(job)
                 if left is None:
-                    raise Gone(str(error)) from error
+                    raise Gone(
+                        "its call is not known any more, and nothing of it is on the volume"
+                    ) from error
                 return left
             except (exception.Error, WireError):
                 left = await self._left(job)  # it had ended before what took the container

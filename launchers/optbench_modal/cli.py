@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import getpass
 import os
+import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,6 +16,7 @@ from typing import Any
 from optbench.complaints import explain
 from optbench.errors import ConfigError, OptbenchError
 
+from .ledger import Entry, Ledger
 from .names import Names
 from .source import Source
 
@@ -25,6 +27,8 @@ KEYS = (
 )  # fmt: skip
 """Environment variables that a secret is made of where none are named."""
 SECRET = "opik-benchmarks"
+SHOWN = 40
+"""Names of jobs in an error."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -126,28 +130,13 @@ def _status(given: argparse.Namespace) -> int:
 
 
 def _logs(given: argparse.Namespace) -> int:
-    from optbench.results.layout import SharedFolder
-
-    from .runs import find
     from .state import log_of
 
-    job = Path(given.job)
-    inside = [one for one in (job, *job.parents) if SharedFolder(one).modal.exists()]
-    sweep, ledger = find(given.run_id or str(inside[0] if inside else job.parent))
-    entries = [
-        one for one in ledger.entries.values() if Path(one.name).name.startswith(job.name)
-    ] or ([*ledger.entries.values()] if inside[:1] == [job] else [])
-    if len(entries) != 1:
-        known = "\n  ".join(sorted(one.name for one in ledger.entries.values()))
-        raise ConfigError(
-            f"'{job.name}' is {'the beginning of several jobs' if entries else 'no job'} of {sweep}",
-            key="JOB",
-            mend=f"one of:\n  {known}",
-        )
-    text = asyncio.run(log_of(ledger, entries[0]))
+    entry, ledger = _job(given)
+    text = asyncio.run(log_of(ledger, entry))
     if text is None:
         print(
-            f"nothing of {entries[0].name} is on the volume yet; what its container prints: "
+            f"nothing of {entry.name} is on the volume yet; what its container prints: "
             f"modal app logs {ledger.about.get('app')}",
             file=sys.stderr,
         )
@@ -156,31 +145,70 @@ def _logs(given: argparse.Namespace) -> int:
     return 0
 
 
+def _job(given: argparse.Namespace) -> tuple[Entry, Ledger]:
+    """The one job that JOB names, and the ledger of its sweep.
+
+    Raises:
+        ConfigError: When there is none, or more than one.
+    """
+    from optbench.results.layout import SharedFolder
+
+    from .runs import find, known
+
+    job = Path(given.job)
+    job = job.parent if job.is_file() else job
+    inside = [one for one in (job, *job.parents) if SharedFolder(one).modal.exists()]
+    named = given.run_id or (str(inside[0]) if inside else None)
+    sweeps = [find(named)] if named else list(known())
+    every = [(f, one, ledger) for f, ledger in sweeps for one in ledger.entries.values()]
+    found = [
+        told
+        for told in every
+        if inside[:1] == [job] or Path(told[1].name).name.startswith(job.name)
+    ]
+    if len(found) == 1:
+        return found[0][1], found[0][2]
+    where = ", ".join(f"'{folder}'" for folder, _ in sweeps) or "any sweep that is here"
+    raise ConfigError(
+        f"'{job.name}' is {'the beginning of several jobs' if found else 'no job'} of {where}",
+        key="JOB",
+        mend="name its sweep with --run, or its folder, one of:\n  "
+        + _lines(sorted(str(folder / entry.name) for folder, entry, _ in found or every)),
+    )
+
+
+def _lines(names: Sequence[str]) -> str:
+    more = f"\n  and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return "\n  ".join(names[:SHOWN]) + more
+
+
 def _collect(given: argparse.Namespace) -> int:
     from optbench import app
 
     from .runs import find
 
     folder, _ = find(given.run_id)
-    sys.argv = ["optbench", f"resume='{folder}'", "engine.detach=false", "engine.deploy=false"]
+    sys.argv = ["optbench", f"resume='{folder}'", "hydra.launcher.modal.collect=true"]
     app.main()
     return 0
 
 
 def _cancel(given: argparse.Namespace) -> int:
-    from modal import FunctionCall, exception
+    from optbench.complaints import counted
 
+    from .cancel import cancel
     from .runs import find
 
     folder, ledger = find(given.run_id)
-    ended = 0
-    for entry in ledger.open():
-        if entry.call is not None:
-            with contextlib.suppress(exception.NotFoundError):
-                FunctionCall.from_id(entry.call).cancel(terminate_containers=False)
-        ledger.cancelled(entry.key)
-        ended += 1
-    print(f"{ended} jobs of {folder} cancelled; optbench resume={folder} runs them again")
+    done = cancel(ledger)
+    where = shlex.quote(str(folder))
+    says = [f"{counted(done.ended, 'job')} of {where} cancelled"]
+    if done.ended:
+        says.append(f"optbench resume={where} runs {'it' if done.ended == 1 else 'them'} again")
+    if done.to_collect:
+        has = "had ended, and comes" if done.to_collect == 1 else "had ended, and come"
+        says.append(f"{done.to_collect} {has} home with optbench-modal collect {where}")
+    print("; ".join(says))
     return 0
 
 
@@ -218,7 +246,11 @@ def _parser() -> argparse.ArgumentParser:
     made.add_argument("--environment", help="Modal's; the profile's where it is not given")
     for name, run, says in (
         ("status", _status, "how the jobs of a sweep are doing"),
-        ("collect", _collect, "bring a sweep's results home; waits for those that run"),
+        (
+            "collect",
+            _collect,
+            "bring a sweep's results home; waits for those that run, runs no other",
+        ),
         ("cancel", _cancel, "end what a sweep has at Modal"),
     ):
         made = command(name, run, says)

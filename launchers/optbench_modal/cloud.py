@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import platform
+import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import modal
@@ -18,7 +20,7 @@ from . import fetch
 from .names import FUNCTION, Names
 from .source import Source
 
-DEPLOY = "optbench-modal deploy"
+DEPLOY = ("optbench-modal", "deploy")
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,7 @@ def connect(
         PreflightError: With all that is missing.
     """
     names, source = names_of(conf), source_of(conf)
+    deploy = deploy_command(names, source)
     problems: list[OptbenchError] = []
 
     def had(key: str, look: Callable[[], Any], mend: str) -> Any:
@@ -80,26 +83,27 @@ def connect(
             raise PreflightError([_no_answer(error)]) from error
 
     volume = modal.Volume.from_name(names.volume, environment_name=names.environment)
-    found = had("modal: volume", volume.hydrate, f"{DEPLOY}, which makes it")
+    found = had("modal: volume", volume.hydrate, f"{deploy}, which makes it")
     if found is not None and not spawns:
         return Cloud(None, volume, "")
     function = modal.Function.from_name(names.app, FUNCTION, environment_name=names.environment)
-    deployed = had("modal: app", function.hydrate, f"{DEPLOY}, or engine.deploy=true")
+    deployed = had("modal: app", function.hydrate, f"{deploy}, or engine.deploy=true")
     code = source.fingerprint()
     if found is not None and deployed is not None:
         record = asyncio.run(fetch.deployment(volume, names.app))
-        problems += _stale(record, code, source)
+        problems += _stale(record, code, source, deploy)
+    secrets = []
+    if keys and not conf["secrets"]:
+        problems.append(_no_secret(keys, names.environment))
     # Where no job needs a key, no secret has to be there; of several, nobody says which has which.
     required = list(keys) if len(conf["secrets"]) == 1 else []
-    secrets = {
-        name: modal.Secret.from_name(
-            name, environment_name=names.environment, required_keys=required
-        )
-        for name in (conf["secrets"] if keys else ())
-    }
-    told = " ".join(f"--key {key}" for key in keys)
-    for name, secret in secrets.items():
-        had("modal: secret", secret.hydrate, f"optbench-modal secret {name} {told}")
+    for name in conf["secrets"] if keys else ():
+        found = partial(modal.Secret.from_name, name, environment_name=names.environment)
+        secrets.append(found(required_keys=required))
+        mend = _secret_command(name, keys, names.environment)
+        if _is_there(found()):  # then it is a key that is missing
+            mend += " --overwrite, with a --key for each other that it holds: it is made anew"
+        had("modal: secret", secrets[-1].hydrate, mend)
     if problems:
         raise PreflightError(problems)
     options = {
@@ -107,37 +111,67 @@ def connect(
         "timeout": None if timeout_s is None else int(timeout_s),
         "cpu": conf["cpu"],
         "memory": conf["memory_mb"],
-        "secrets": list(secrets.values()) or None,
+        "secrets": secrets or None,
     }
     chosen = {name: value for name, value in options.items() if value is not None}
     # Retries run paid work again: the launcher says when.
     return Cloud(function.with_options(**chosen, retries=0), volume, code)
 
 
-def _stale(record: Mapping[str, Any] | None, code: str, source: Source) -> list[OptbenchError]:
+def deploy_command(names: Names, source: Source) -> str:
+    """The command line that deploys what a launch expects."""
+    given = [
+        *((f"--{key}", value) for key, value in names._asdict().items() if value),
+        *(("--package", one) for one in source.packages),
+        *(("--extra", one) for one in source.extras),
+    ]
+    usual = Names()._asdict()
+    told = [pair for pair in given if usual.get(pair[0][2:]) != pair[1]]
+    return shlex.join([*DEPLOY, *(word for pair in told for word in pair)])
+
+
+def _secret_command(name: str, keys: Sequence[str], environment: str | None) -> str:
+    words = ["optbench-modal", "secret", name, *(word for key in keys for word in ("--key", key))]
+    return shlex.join([*words, *(("--environment", environment) if environment else ())])
+
+
+def _is_there(secret: Any) -> bool:
+    try:
+        secret.hydrate()
+    except exception.Error:
+        return False
+    return True
+
+
+def _no_secret(keys: Sequence[str], environment: str | None) -> OptbenchError:
+    usual = "opik-benchmarks"
+    return ConfigError(
+        f"no secret is named, and the jobs need {', '.join(keys)}",
+        key="hydra.launcher.modal.secrets",
+        mend=f"hydra.launcher.modal.secrets=[{usual}], made by "
+        + _secret_command(usual, keys, environment),
+    )
+
+
+def _stale(
+    record: Mapping[str, Any] | None, code: str, source: Source, deploy: str
+) -> list[OptbenchError]:
+    def problem(what: str, mend: str) -> list[OptbenchError]:
+        return [ConfigError(what, key="modal: version", mend=mend)]
+
     if record is None:
-        return [
-            ConfigError(
-                "nothing says what is deployed", key="modal: version", mend=f"{DEPLOY} once more"
-            )
-        ]
+        return problem("nothing says what is deployed", f"{deploy}, once more")
     if record.get("python") != source.python:
-        return [
-            ConfigError(
-                f"Python {record.get('python')!s:.10} is deployed, here is {source.python}",
-                key="modal: version",
-                mend=f"{DEPLOY} with this Python",
-            )
-        ]
+        return problem(
+            f"Python {record.get('python')!s:.10} is deployed, here is {source.python}",
+            f"{deploy}, with this Python",
+        )
     if record.get("code") != code:
-        return [
-            ConfigError(
-                f"the code that is deployed ({record.get('code')!s:.8}, at "
-                f"{record.get('deployed_at')!s:.20}) is not the one that is here ({code[:8]})",
-                key="modal: version",
-                mend=f"{DEPLOY}, or engine.deploy=true",
-            )
-        ]
+        return problem(
+            f"the code that is deployed ({record.get('code')!s:.8}, at "
+            f"{record.get('deployed_at')!s:.20}) is not the one that is here ({code[:8]})",
+            f"{deploy}, or engine.deploy=true",
+        )
     return []
 
 

@@ -13,7 +13,7 @@ _ASIDE = ".aside"
 def restore(kept: Path, folder: Path) -> None:
     """Puts what an earlier container has learnt into a job's folder, in the place of what is there."""
     shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
     if kept.is_dir():
         shutil.copytree(kept, folder, dirs_exist_ok=True, ignore=lambda _, names: _half(names))
 
@@ -38,6 +38,13 @@ def save(folder: Path, kept: Path) -> None:
         else:
             shutil.copyfile(path, aside)
         aside.replace(target)
+
+
+def rename_in(log: Path, there: Path, home: str | None) -> None:
+    """Has a job's log name the folder that it is read in, in the place of the container's."""
+    if home is not None and log.is_file():
+        text = log.read_bytes()
+        log.write_bytes(text.replace(str(there).encode(), home.encode()))
 
 
 def write(path: Path, text: str) -> None:

@@ -62,11 +62,9 @@ class Ledger:
                 self.about = line
             else:
                 self._take(line)
+        self._begun = bool(self.run)
         if not self.run and self.new_run:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
             self.run = f"{self.new_run}-{secrets.token_hex(3)}"
-            began = {"event": "run", "run": self.run, "schema_version": SCHEMA_VERSION}
-            self._append({**began, **self.about})
 
     def intend(self, key: str, name: str, attempt: int) -> None:
         """A spawn is about to be made."""
@@ -89,6 +87,11 @@ class Ledger:
         return [one for one in self.entries.values() if one.state in ("intended", "spawned")]
 
     def _write(self, event: str, key: str, **more: Any) -> None:
+        if not self._begun:  # not before: a launch that is refused has handed nothing over
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            began = {"event": "run", "run": self.run, "schema_version": SCHEMA_VERSION}
+            self._append({**began, **self.about})
+            self._begun = True
         line = {"event": event, "key": key, **more}
         self._append(line)
         self._take(line)

@@ -51,3 +51,12 @@ class Names(NamedTuple):
         """As :meth:`as_environment` left them, else the defaults."""
         given = {key: os.environ.get(f"{_PREFIX}{key.upper()}") for key in cls._fields}
         return cls(**{key: value for key, value in given.items() if value})
+
+
+def full_volume(name: str, said: str) -> dict[str, str]:
+    """What, key and mend of the error that a volume without room is, here and in a container."""
+    return {
+        "what": f"volume '{name}' has no room left ({said})",
+        "key": "hydra.launcher.modal.volume",
+        "mend": f"modal volume rm -r {name} {RUNS}/<a sweep that is home>, or name another volume",
+    }

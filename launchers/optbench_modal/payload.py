@@ -65,6 +65,7 @@ class Payload:
         files: Where a container is to find files of this machine: path to sha256 of the content.
         timeout_s: How long it may take, in seconds; None: as long as Modal lets it.
         commit_s: Seconds between two commits of what it has learnt.
+        home: Its folder on the launching machine, which its log is to name.
     """
 
     run: str
@@ -77,6 +78,7 @@ class Payload:
     files: dict[str, str] = field(default_factory=dict)
     timeout_s: float | None = None
     commit_s: float = 60.0
+    home: str | None = None
 
     def dumps(self) -> str:
         """As JSON.

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import shlex
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from optbench.errors import ConfigError
@@ -18,29 +19,53 @@ def find(run: str) -> tuple[Path, Ledger]:
     """A sweep's folder and its ledger.
 
     Args:
-        run: The folder, or the beginning of its name or of its id at Modal.
+        run: The folder, or its name, or the beginning of its id at Modal.
 
     Raises:
         ConfigError: When there is none, or more than one.
     """
     if Path(run).is_dir():
         ledger = Ledger(SharedFolder(Path(run)).modal)
-        if not ledger.run:
-            raise ConfigError(f"nothing of '{run}' was handed to Modal", key="RUN")
+        if not ledger.entries:
+            raise ConfigError(
+                f"nothing of '{run}' was handed to Modal yet",
+                key="RUN",
+                mend=f"name one of: {_named(known())}",
+            )
         return Path(run), ledger
-    found = [one for one in _all() if run and (one[1].run.startswith(run) or one[0].name == run)]
+    all_known = list(known())
+    found = [one for one in all_known if run and (one[1].run.startswith(run) or _is(one[0], run))]
     if len(found) == 1:
         return found[0]
-    known = ", ".join(str(folder) for folder, _ in found or list(_all())) or "none"
+    what = "the beginning of several" if found else "no folder, and no id of a sweep"
     raise ConfigError(
-        f"'{run}' is {'the beginning of several' if found else 'no folder and no id of a sweep'}",
+        f"'{run}' is {what}; looked at {_looked_at()}",
         key="RUN",
-        mend=f"name one of: {known}",
+        mend=f"name one of: {_named(found or all_known)}, or the folder of a sweep",
     )
 
 
-def _all() -> Iterator[tuple[Path, Ledger]]:
+def known() -> Iterator[tuple[Path, Ledger]]:
+    """Sweeps of which something was handed to Modal: in this folder, and where they usually are."""
     name = SharedFolder(Path()).modal
+    files = {*Path().glob(str(name)), *Path().glob(f"*/{name}")}
     for root in ROOTS:
-        for file in sorted(Path(root).rglob(str(name))):
-            yield file.parents[len(name.parts) - 1], Ledger(file)
+        files.update(Path(root).rglob(str(name)))
+    for file in sorted(files):
+        ledger = Ledger(file)
+        if ledger.entries:
+            yield file.parents[len(name.parts) - 1], ledger
+
+
+def _looked_at() -> str:
+    return (
+        f"'{Path().resolve()}', the folders in it, and {' and '.join(f'{one}/' for one in ROOTS)}"
+    )
+
+
+def _is(folder: Path, name: str) -> bool:
+    return folder.resolve().name == name
+
+
+def _named(found: Iterable[tuple[Path, Ledger]]) -> str:
+    return ", ".join(shlex.quote(str(folder)) for folder, _ in found) or "none is here"

@@ -7,12 +7,20 @@ import importlib.util
 import json
 import sys
 from collections.abc import Iterator, Sequence
-from importlib.metadata import Distribution, PackageNotFoundError, distribution, version
+from importlib.metadata import (
+    Distribution,
+    PackageNotFoundError,
+    distribution,
+    packages_distributions,
+    version,
+)
 from pathlib import Path
 from typing import NamedTuple
 
 from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
+from optbench.complaints import close_names
 from optbench.errors import ConfigError
 from optbench.models.weights import WEIGHTS_REQUIREMENT
 
@@ -41,6 +49,35 @@ class Source(NamedTuple):
         """The minor version, which is the same there as here."""
         return f"{sys.version_info.major}.{sys.version_info.minor}"
 
+    def check(self) -> None:
+        """Looks whether optbench has such parts.
+
+        Raises:
+            ConfigError: When it has not.
+        """
+        known = distribution("optbench").metadata.get_all("Provides-Extra") or []
+        for extra in self.extras:
+            if extra not in known:
+                raise ConfigError(
+                    f"optbench has no optional part '{extra}'.{close_names(extra, known)}",
+                    key="hydra.launcher.modal.extras",
+                    mend="name such a part, or leave it out",
+                )
+
+    def not_there(self, modules: Sequence[str]) -> list[str]:
+        """Those of some top-level modules that a container could not import."""
+        own = {name.partition(".")[0] for name in (*OWN, *self.packages)}
+        left = [one for one in modules if one not in own and one not in sys.stdlib_module_names]
+        if not left:
+            return []
+        installed = {pin.partition("==")[0] for pin in (*self.pins(), *self.weights())}
+        brought_by = packages_distributions()
+        return [
+            one
+            for one in left
+            if not installed & {canonicalize_name(name) for name in brought_by.get(one, ())}
+        ]
+
     def folders(self) -> dict[str, Path]:
         """The folder, or file, of each package, by where it is put below a container's ``/root``.
 
@@ -57,8 +94,9 @@ class Source(NamedTuple):
         """All packages that optbench needs, and those that they need, as installed here.
 
         Raises:
-            ConfigError: When one that is needed is not installed.
+            ConfigError: When one that is needed is not installed, or a part is none of optbench's.
         """
+        self.check()
         found: dict[str, str] = {}
         waiting = list(_required(distribution("optbench"), self.extras))
         while waiting:

@@ -32,7 +32,7 @@ class State(NamedTuple):
 
 async def states(sweep: Path, ledger: Ledger) -> list[State]:
     """Of all jobs of a sweep, by name."""
-    volume = _volume(ledger)
+    volume = volume_of(ledger)
     turns = asyncio.Semaphore(AT_ONCE)
 
     async def one(entry: Entry) -> State:
@@ -47,7 +47,7 @@ async def log_of(ledger: Ledger, entry: Entry) -> str | None:
     """A job's log, as far as it is on the volume; None where there is none."""
     name = JobFolder(Path()).log.name
     path = f"{RUNS}/{ledger.run}/{entry.key}/{OUTPUT}/{name}"
-    return await fetch.small_file(_volume(ledger), path, most=LOG_BYTES)
+    return await fetch.small_file(volume_of(ledger), path, most=LOG_BYTES)
 
 
 async def _state(volume: Any, sweep: Path, ledger: Ledger, entry: Entry) -> State:
@@ -76,7 +76,8 @@ async def _state(volume: Any, sweep: Path, ledger: Ledger, entry: Entry) -> Stat
         return State(entry.name, "unreadable", "", call)
 
 
-def _volume(ledger: Ledger) -> Any:
+def volume_of(ledger: Ledger) -> Any:
+    """Modal's volume, where the jobs of a sweep are."""
     return modal.Volume.from_name(
         str(ledger.about.get("volume")), environment_name=ledger.about.get("environment")
     )

@@ -9,10 +9,12 @@ that Modal takes away costs a minute's calls at most.
 from __future__ import annotations
 
 import base64
+import errno
 import os
 import platform
 import shutil
 import signal
+import sqlite3
 import time
 import traceback
 from collections.abc import Callable, Iterator
@@ -27,13 +29,18 @@ from hydra_plugins.optbench_launcher._processes import ProcessBackend
 from optbench.config.identity import file_sha256, identity_of
 from optbench.errors import ConfigError, OptbenchError
 from optbench.preflight import PreflightError
+from optbench.results.layout import JobFolder
 
 from . import copies
-from .names import CODE_VARIABLE, DONE, FILES, OUTPUT, RUNS
+from .names import CODE_VARIABLE, DONE, FILES, OUTPUT, RUNS, Names, full_volume
 from .payload import Payload, Reply, WireError, unpack
 
 HOME = Path("/tmp/optbench")
 """On the container's own disk: SQLite is not for a network's."""
+
+
+CANCELLED = "InputCancellation"
+"""Modal's exception in a call that is taken back, in whatever it is at that moment."""
 
 
 class StaleCodeError(OptbenchError):
@@ -94,6 +101,8 @@ def answer(text: str, volume: Mounted, claim: Claim) -> str:
         key, attempt = payload.key, payload.attempt
         reply = _answered(payload, volume, claim)
     except BaseException as error:  # SystemExit would end the launch that reads it
+        if type(error).__name__ == CANCELLED:
+            raise  # Modal's own, to be told to Modal
         reply = Reply(key, attempt, "failed", error=_told(error), traceback=_traceback(error))
     return reply.dumps()
 
@@ -124,12 +133,35 @@ def _answered(payload: Payload, volume: Mounted, claim: Claim) -> Reply:
         copies.restore(place / OUTPUT, folder)
     _bring(payload.files, volume.path / FILES)
     outcome = _ended(payload, folder, lambda: _save(folder, place, volume.commit))
+    copies.rename_in(JobFolder(folder).log, folder, payload.home)
     reply = _reply(payload, outcome)
-    (place / DONE).parent.mkdir(parents=True, exist_ok=True)
-    copies.save(folder, place / OUTPUT)
-    copies.write(place / DONE, reply.dumps())
-    volume.commit()
+    with _full_volume_said():
+        (place / DONE).parent.mkdir(parents=True, exist_ok=True)
+        copies.save(folder, place / OUTPUT)
+        copies.write(place / DONE, reply.dumps())
+        volume.commit()
     return reply
+
+
+@contextmanager
+def _full_volume_said() -> Iterator[None]:
+    """Says of what has no room, under any of its names, that it is the volume.
+
+    Raises:
+        ConfigError: When it has none.
+    """
+    try:
+        yield
+    except Exception as error:
+        full = (
+            (isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT))
+            or (isinstance(error, sqlite3.Error) and "is full" in str(error))
+            or type(error).__name__ == "ResourceExhaustedError"  # Modal's, of a commit
+        )
+        if not full:
+            raise
+        volume = Names.from_environment().volume
+        raise ConfigError(**full_volume(volume, str(error))) from error
 
 
 def _earlier(done: Path, payload: Payload) -> Reply | None:
@@ -165,7 +197,7 @@ def _ended(payload: Payload, folder: Path, save: Callable[[], None]) -> Outcome:
     backend.submit(job)
     outcome = Outcome("interrupted")
     saved = time.monotonic()
-    with _told_to_end(backend):
+    with _told_to_end(backend), _ended_with_its_call(backend, save):
         for ended in backend.results():
             if ended is not None:
                 outcome = ended[1]
@@ -174,6 +206,22 @@ def _ended(payload: Payload, folder: Path, save: Callable[[], None]) -> Outcome:
                     save()
                 saved = time.monotonic()
     return outcome
+
+
+@contextmanager
+def _ended_with_its_call(backend: ProcessBackend, save: Callable[[], None]) -> Iterator[None]:
+    """Ends the job's process when the call is taken back.
+
+    Else it would go on beside the next one of its job; what it has paid for so far is kept.
+    """
+    try:
+        yield
+    except BaseException:
+        _backends.clear()
+        backend.close(kill=True)
+        with suppress(Exception):
+            save()
+        raise
 
 
 _backends: dict[float | None, ProcessBackend] = {}

@@ -217,6 +217,12 @@ def _message(message: Mapping[str, Any]) -> Message:
     return {"role": str(message["role"]), "content": content}
 
 
+def _own(parameters: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """Sampling parameters of one prompt: where none were better they stand by the prompts' names."""
+    own = parameters.get(name)
+    return own if isinstance(own, Mapping) else parameters
+
+
 def _outcome(result: Any, problem: Problem) -> Outcome:
     found = result.prompt
     prompts = {ONLY: found} if isinstance(found, ChatPrompt) else dict(found)
@@ -227,7 +233,7 @@ def _outcome(result: Any, problem: Problem) -> Outcome:
     parameters = details.get("optimized_model_kwargs") or details.get("best_model_kwargs")
     if parameters:
         parts = {
-            name: part if part.params else Prompt(part.messages, parameters)
+            name: part if part.params else Prompt(part.messages, _own(parameters, name))
             for name, part in parts.items()
         }
     best = candidate_of(parts)

@@ -10,6 +10,7 @@ from optbench.errors import OptbenchError
 from optbench.report.gallery import gallery
 from optbench.report.pictures import svg
 from optbench.report.runs import Runs, ordinary
+from optbench.statistics.conclude import named
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -44,7 +45,7 @@ def write(
         OptbenchError: When the extra ``report`` is not installed, there would be far too many, or they
             cannot be written.
     """
-    charts = gallery(ordinary(runs.tasks), conclusions, curves)
+    charts = gallery(ordinary(named(runs.tasks)), conclusions, curves)
     specs = [
         (file_name(name, one["for"]), one["spec"])
         for name, chart in charts.items()

@@ -95,7 +95,6 @@ def html(
         "tables": shown,
         "limit": opened.limit,
     }
-    main = blocks.add(data)
     style, library, script = _asset("page.css"), _library(), "\n".join(map(_asset, _SCRIPTS))
     return str(
         _template().render(
@@ -104,8 +103,8 @@ def html(
             style=_markup(style),
             library=_markup(library),
             script=_markup(script),
+            main=blocks.add(data),  # the last of the blocks
             blocks=[_markup(text) for text in blocks.texts],
-            main=main,
             charts=charts,
             head=contents.head(tasks, conclusions, opened),
             board=contents.leaderboard(conclusions),

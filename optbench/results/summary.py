@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from optbench.data.items import SliceName
 from optbench.metrics.base import Metric
 from optbench.models.accounts import price_text
 from optbench.rollouts import Evaluation
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 CONFIDENCE = 0.95
 RESAMPLES = 10_000
@@ -72,6 +76,13 @@ def paired_lift(before: list[float], after: list[float], *, seed: int) -> dict[s
         "confidence": CONFIDENCE,
         "method": "paired percentile bootstrap over items",
     }
+
+
+def show(result: Mapping[str, Any], folder: Path, console: Console) -> None:
+    """Prints the closing table of a task, the lines under it, and where its files are."""
+    console.print(table(result))
+    for line in [*verdict(result), f"files: {folder}"]:
+        console.print(line, markup=False, soft_wrap=True)
 
 
 def table(result: Mapping[str, Any]) -> Any:

@@ -87,3 +87,10 @@ def test_many_are_cut_and_counted(view: tuple[_view.View, list[Job]]) -> None:
         for _ in range(_view.KEPT_ROWS + 5):
             shown.ended(jobs[0], Outcome("success", FINE))
     assert "5 more are not shown" in screen(shown)
+
+
+def test_a_cancelled_job_is_called_so(view: tuple[_view.View, list[Job]]) -> None:
+    shown, jobs = view
+    shown.ended(jobs[0], Outcome("cancelled"))
+    assert "tickets/none/s0: cancelled;" in screen(shown)
+    assert shown.interrupted  # the launch says how to go on

@@ -43,6 +43,8 @@ def test_jobs_go_on_when_the_launch_leaves(tmp_path: Path, peer: Loopback, local
     left = command(*TWELVE, *MODAL, "engine.detach=true", cwd=tmp_path, env=peer.env)
     assert left.returncode == 0, left.stderr + left.stdout
     assert "optbench-modal collect sweep" in left.stdout + left.stderr
+    assert "Traceback" not in left.stderr
+    assert "pending" not in left.stderr
     assert not list(tmp_path.rglob("result.json"))
     assert spawned(peer) == before + 12
     status = optbench_modal("status", "sweep", cwd=tmp_path, peer=peer)
@@ -63,7 +65,7 @@ def test_a_killed_launch_loses_nothing(tmp_path: Path, peer: Loopback, local: Pa
     wait_for(lambda: ledger.exists() and '"spawned"' in ledger.read_text())
     launch.kill()
     launch.communicate()
-    home = optbench_modal("collect", "sweep", cwd=tmp_path, peer=peer, timeout=300)
+    home = command("resume=sweep", cwd=tmp_path, env=peer.env, timeout=300)
     assert home.returncode == 0, home.stderr + home.stdout
     assert told(tmp_path / "sweep") == told(local)
     assert spawned(peer) <= before + 13  # one may have been spawned unheard
@@ -85,6 +87,8 @@ def test_ctrl_c_leaves_the_jobs_at_work(tmp_path: Path, peer: Loopback) -> None:
     _, said = launch.communicate(timeout=30)
     assert launch.returncode == 130, said
     assert "1 job goes on at Modal" in said
+    assert "Traceback" not in said
+    assert "pending" not in said
     home = optbench_modal("collect", "sweep", cwd=tmp_path, peer=peer, timeout=120)
     assert home.returncode == 0, home.stderr
     assert len(told(tmp_path / "sweep")) == 1
@@ -95,10 +99,13 @@ def test_a_task_that_stands_alone_runs_there_too(tmp_path: Path, peer: Loopback)
     done = command(*words, "hydra.run.dir=alone", cwd=tmp_path, env=peer.env)
     assert done.returncode == 0, done.stderr
     assert list(told(tmp_path / "alone")) == ["."]
+    assert f"files: {tmp_path / 'alone'}" in done.stdout
+    assert "95 % interval" in done.stdout
     left = command(
         *words, "hydra.run.dir=left", "engine.detach=true", cwd=tmp_path, env=peer.env
     )  # fmt: skip
     assert left.returncode == 0, left.stderr
+    assert f"optbench-modal collect {tmp_path / 'left'}" in left.stdout
     assert not (tmp_path / "left" / "result.json").exists()
     logs = optbench_modal("status", "left", cwd=tmp_path, peer=peer)
     assert logs.returncode == 0, logs.stderr
@@ -120,7 +127,11 @@ def test_a_cancelled_sweep_is_taken_up_again(tmp_path: Path, peer: Loopback) -> 
     assert left.returncode == 0, left.stderr
     assert ended.returncode == 0, ended.stderr
     assert "2 jobs of sweep cancelled" in ended.stdout
-    assert "cancelled" in optbench_modal("status", "sweep", cwd=tmp_path, peer=peer).stdout
-    again = command("resume=sweep", "engine.detach=false", cwd=tmp_path, env=peer.env)
+    before = spawned(peer)
+    none = optbench_modal("collect", "sweep", cwd=tmp_path, peer=peer)
+    assert none.returncode == 0, none.stderr
+    assert "2 jobs are not at Modal (2 cancelled)" in none.stdout + none.stderr
+    assert spawned(peer) == before
+    again = command("resume=sweep", cwd=tmp_path, env=peer.env)
     assert again.returncode == 0, again.stderr
     assert len(told(tmp_path / "sweep")) == 2

@@ -52,7 +52,7 @@ def place(given: Payload, volume: Path) -> Path:
 
 
 def test_a_task_leaves_its_folder_on_the_volume(tmp_path: Path) -> None:
-    given = payload()
+    given = payload(home="/home/me/sweep/d/job")
     reply = answered(given, tmp_path / "v")
     assert reply.state == "success", reply
     assert reply.value["n"] == 5
@@ -67,6 +67,9 @@ def test_a_task_leaves_its_folder_on_the_volume(tmp_path: Path) -> None:
         "job.log",
     } <= {one.name for one in output.iterdir()}
     assert not [one for one in output.rglob("*") if one.name.endswith((".aside", "-wal", ".lock"))]
+    log = (output / "job.log").read_text()
+    assert "files: /home/me/sweep/d/job\n" in log
+    assert str(tmp_path / "disk") not in log
     # Another call of the same job has the same answer, and no model is asked.
     calls = (output / "calls.sqlite").stat().st_mtime_ns
     assert answered(replace(given, attempt=2), tmp_path / "v", "fc-2").value == reply.value
@@ -138,6 +141,35 @@ def test_a_volume_that_is_full_is_said(tmp_path: Path) -> None:
     assert reply.state == "failed"
     assert reply.error is not None
     assert "No space left" in reply.error["message"]
+    assert "volume 'optbench-results' has no room left" in reply.error["message"]
+    assert reply.error["key"] == "hydra.launcher.modal.volume"
+
+
+class InputCancellation(BaseException):
+    """As Modal's own."""
+
+
+def test_a_call_that_is_taken_back_takes_its_process_along(tmp_path: Path) -> None:
+    done: list[str] = []
+
+    class Backend:
+        def close(self, *, kill: bool) -> None:
+            done.append(f"kill={kill}")
+
+    at_work: Any = Backend()
+    with (
+        pytest.raises(InputCancellation),
+        worker._ended_with_its_call(at_work, lambda: done.append("saved")),
+    ):
+        raise InputCancellation
+    assert done == ["kill=True", "saved"]
+
+    def cancelled(_: str) -> bool:
+        raise InputCancellation
+
+    mounted = worker.Mounted(tmp_path, lambda: None, lambda: None)
+    with pytest.raises(InputCancellation):  # for Modal to hear of it
+        worker.answer(payload().dumps(), mounted, worker.Claim("fc", cancelled, lambda _: None))
 
 
 def test_paid_calls_are_replayed_after_a_container_is_lost(tmp_path: Path) -> None:

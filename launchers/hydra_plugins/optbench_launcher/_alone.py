@@ -7,9 +7,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from rich.console import Console
+
+from optbench.results.layout import JobFolder
 from optbench.task import Task, run_task
 
-from . import _resume, _worker
+from . import _modal_there, _resume, _worker
 from ._drive import (
     again,
     check,
@@ -42,18 +45,33 @@ def run(options: dict[str, Any], task: Task, folder: Path) -> Any:
     check(options)
     if is_inprocess(options):
         return run_task(task, folder)
-    job = job_of(task, folder, name=folder.name, pack=not has_this_environment(options))
     screen = is_on_this_machine(options)
+    if not screen and JobFolder(folder).read_result() is not None:
+        return run_task(task, folder)  # which says that there is nothing to do
+    job = job_of(task, folder, name=folder.name, pack=not has_this_environment(options))
+    if _modal_there.collects(options):
+        _modal_there.refuse_unless_there(folder, job)
     outcome = _run(options, job, task, None if screen else folder)
     _resume.note_end(job, outcome)
     if outcome.error is not None:
         raise outcome.failure()
     if outcome.state == "submitted":
+        print(_modal_there.how_to_return(1, folder))
         return outcome.value
-    if outcome.state == "interrupted":
+    if outcome.state in ("interrupted", "cancelled"):
         print(f"to go on: optbench resume={shlex.quote(str(folder))}", file=sys.stderr)
         raise KeyboardInterrupt
+    if not screen:  # there it was printed where nobody looks
+        _show(folder)
     return outcome.value
+
+
+def _show(folder: Path) -> None:
+    from optbench.results.summary import show
+
+    result = JobFolder(folder).read_result()
+    if result is not None:
+        show(result, folder, Console(file=sys.stdout, highlight=False))
 
 
 def _run(options: dict[str, Any], job: Job, task: Task, shared: Path | None) -> Outcome:
@@ -73,8 +91,10 @@ def _run(options: dict[str, Any], job: Job, task: Task, shared: Path | None) -> 
                     view.say(f"{outcome.error}; tried again")
                     backend.submit(job)
                     continue
-                if outcome.state == "submitted" and signals:
-                    raise KeyboardInterrupt
+                if outcome.state == "submitted":
+                    if signals:
+                        raise KeyboardInterrupt
+                    continue
                 view.ended(job, outcome)
     finally:
         backend.close(kill=sys.exc_info()[0] is not None)

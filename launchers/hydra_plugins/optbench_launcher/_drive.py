@@ -13,7 +13,7 @@ from omegaconf import OmegaConf
 
 from optbench.results.layout import SharedFolder
 
-from . import _worker
+from . import _modal_there, _worker
 from ._jobs import Job, NotStartedError, Outcome, Payload, portable
 
 
@@ -56,6 +56,16 @@ def check(options: Mapping[str, Any]) -> None:
             key="hydra.launcher.timeout_s",
             mend="choose seconds above 0, or null: no limit",
         )
+    if options.get("modal") and _modal_there.collects(options) and _chosen(options) != "modal":
+        raise ConfigError(
+            "what was started last in this folder did not run on Modal",
+            key="RUN",
+            mend="optbench resume=<folder> engine=modal hydra.launcher.modal.collect=true",
+        )
+    if _chosen(options) == "modal" and options.get("modal"):
+        from . import _modal_checks
+
+        _modal_checks.options(options["modal"], timeout_s)
 
 
 def make_folder(sweep: Path) -> None:

@@ -14,7 +14,7 @@ from optbench.preflight.together import Marks
 LONGEST_LINE = 300
 """Characters of an error on the screen; all of it is in the job's log."""
 
-State = Literal["success", "failed", "interrupted", "skipped", "submitted"]
+State = Literal["success", "failed", "interrupted", "skipped", "submitted", "cancelled"]
 
 
 class RemoteJobError(RuntimeError):
@@ -50,7 +50,7 @@ class Outcome:
 
     Attributes:
         state: ``skipped`` where there was nothing to do; ``submitted``: it goes on elsewhere, and
-            nobody waits for it here.
+            nobody waits for it here; ``cancelled``: its user took it back from there.
         value: What the task function returned.
         error: Why it failed.
         traceback: The worker's traceback, as text.
@@ -81,6 +81,7 @@ class Job:
         identity: Of its task; None for a job of any other app.
         marks: Of its task, what it has in common with others; None for a job of any other app.
         models: The embedded models that it asks, each with its short name.
+        modules: Top-level modules that its config names code of, each with what it names.
         keys: Environment variables that must hold a key where it runs.
         limits: Keys of limits that it keeps together with the other jobs.
         packed: Its task, where it is sent to another machine.
@@ -95,6 +96,7 @@ class Job:
     identity: str | None = None
     marks: Marks | None = None
     models: tuple[tuple[Opening, str], ...] = ()
+    modules: tuple[tuple[str, str], ...] = ()
     keys: tuple[str, ...] = ()
     limits: tuple[str, ...] = ()
     packed: str | None = None

@@ -5,26 +5,19 @@ from __future__ import annotations
 import base64
 import logging
 import os
-import shlex
 import time
 from collections import defaultdict, deque
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from optbench.errors import ConfigError, NoProposalsError
+from optbench.errors import ConfigError
 from optbench.results.layout import JobFolder, SharedFolder
 
-from . import _worker
-from ._jobs import (
-    Job,
-    JobTimeoutError,
-    NotStartedError,
-    Outcome,
-    Payload,
-    RemoteJobError,
-    WorkerDiedError,
-)
+from . import _modal_checks, _worker
+from ._jobs import Job, NotStartedError, Outcome, Payload
+from ._modal_there import how_to_return, key_of
 
 try:
     from modal import exception
@@ -35,16 +28,15 @@ except ModuleNotFoundError as error:
 from optbench_modal import calls, cloud, payload
 from optbench_modal.deploy import deploy
 from optbench_modal.ledger import Ledger
-from optbench_modal.names import OUTPUT, RUNS
-from optbench_modal.source import LOCAL_MODELS
 from optbench_modal.uploads import Uploads
+
+from ._modal_ends import given_up, outcome_of
 
 log = logging.getLogger(__name__)
 
 POLL_S = 0.2
 PAUSE_S = 5.0
 """Before a spawn is tried again that Modal had no room for, or that did not get through."""
-STALE = "StaleCodeError"
 RESTARTS = 10
 """How often a job is spawned again whose container was taken away; not a retry."""
 GRACE_S = 120.0
@@ -76,8 +68,7 @@ class ModalBackend:
         make: Payload,
     ) -> None:
         self._conf, self._sweep, self._timeout_s, self._make = conf, sweep, timeout_s, make
-        _say_what_is_not_shared(jobs, n_jobs)
-        _refuse_models_that_are_not_there(jobs, conf)
+        self._detach = conf["detach"] and not conf["collect"]
         named = cloud.names_of(conf)
         self._ledger = Ledger(SharedFolder(sweep).modal, sweep.absolute().name, named._asdict())
         if named != cloud.names_of({**conf, **self._ledger.about}):
@@ -86,19 +77,23 @@ class ModalBackend:
                 key="hydra.launcher.modal",
                 mend="name the same app, volume and environment, or choose a new hydra.sweep.dir",
             )
-        spawns = any(self._under_way(job) is None for job in jobs)
+        spawns = not conf["collect"] and any(self._under_way(job) is None for job in jobs)
+        if spawns:
+            _modal_checks.jobs(jobs, conf, n_jobs)
         if conf["deploy"] and spawns:
             deploy(named, cloud.source_of(conf))
-        self._cloud = cloud.connect(
+        longest = _modal_checks.LONGEST_S
+        self._connect = partial(
+            cloud.connect,
             conf,
             keys=sorted({key for job in jobs for key in job.keys}),
             n_jobs=n_jobs,
-            timeout_s=None if timeout_s is None else timeout_s + GRACE_S,
-            # What only waits to come home needs no app, and code may have changed since.
-            spawns=spawns,
+            timeout_s=None if timeout_s is None else min(timeout_s + GRACE_S, longest),
         )
+        # What only waits to come home needs no app, and code may have changed since.
+        self._cloud = self._connect(spawns=spawns)
         self._calls = calls.Calls(self._cloud.volume, self._ledger.run)
-        self._uploads = Uploads(self._cloud.volume)
+        self._uploads = Uploads(self._cloud.volume, named.volume)
         self._queue: deque[Job] = deque()
         self._there: dict[str, Job] = {}
         self._restarts: dict[int, int] = defaultdict(lambda: RESTARTS)
@@ -121,14 +116,7 @@ class ModalBackend:
     def interrupt(self) -> str:
         """Waits no more: what was spawned goes on, and is collected another time."""
         self._stopped = self._left = True
-        return f"leaving: {self._how_to_return()}"
-
-    def _how_to_return(self) -> str:
-        there, folder = len(self._there), shlex.quote(str(self._sweep))
-        return (
-            f"{there} {'job goes' if there == 1 else 'jobs go'} on at Modal; bring the results home: "
-            f"optbench-modal collect {folder}; or end them: optbench-modal cancel {folder}"
-        )
+        return f"leaving: {how_to_return(len(self._there), self._sweep)}"
 
     def results(self) -> Iterator[tuple[Job, Outcome] | None]:
         """Jobs with their outcomes as they end; None, at least every ``POLL_S``, for a look around.
@@ -140,13 +128,14 @@ class ModalBackend:
             busy = self._spawn_next()
             for ended in self._calls.ended(0.0 if busy or self._left else POLL_S):
                 job = self._there.pop(ended.job.key)
-                outcome = _outcome(ended, job, self._timeout_s)
-                self._ledger.ended(ended.job.key, outcome.state)
+                outcome = outcome_of(ended, job, self._timeout_s)
+                if ended.job.key in self._ledger.entries:  # else it was never handed over
+                    self._ledger.ended(ended.job.key, outcome.state)
                 if not self._spawned_again(job, ended):
                     yield job, outcome
-            if self._conf["detach"] and not self._queue and not self._left:
+            if self._detach and not self._queue and not self._left:
                 self._left = True
-                log.info("%s", self._how_to_return())
+                log.info("%s", how_to_return(len(self._there), self._sweep))
             if self._left:
                 yield from self._submitted()
             while self._stopped and self._queue:
@@ -166,53 +155,67 @@ class ModalBackend:
 
     def _spawned_again(self, job: Job, ended: calls.Ended) -> bool:
         """Queues a job anew that Modal gave up, and not the job itself or its user."""
-        why = _given_up(ended)
+        why = given_up(ended)
         if why is None or self._stopped or not self._restarts[job.number]:
             return False
         self._restarts[job.number] -= 1
+        if isinstance(ended.error, calls.Gone):
+            self._restarts[job.number] = 0  # a call of this very launch that is gone was not lost
         log.warning("%s: %s; it is spawned again", job.name, why)
         job.attempts -= 1
         self._queue.append(job)
         return True
 
     def _spawn_next(self) -> bool:
-        """Hands the next job over; whether there was one, and it was taken."""
+        """Hands the next job over; whether there was one, and something came of it."""
         if self._stopped or not self._queue or time.monotonic() < self._next_at:
             return False
         job = self._queue[0]
-        key = _key(job)
+        key = key_of(job)
         try:
             call = (None if job.attempts else self._under_way(job)) or self._spawned(key, job)
-        except exception.ResourceExhaustedError:
-            self._next_at = time.monotonic() + PAUSE_S  # so many may wait: until one has ended
-            return False
-        except calls.AWAY as error:
-            log.warning("%s: the spawn did not get through (%s); tried again", job.name, error)
-            self._next_at = time.monotonic() + PAUSE_S
-            return False
-        except (exception.NotFoundError, exception.AuthError) as error:
-            raise ConfigError(str(error), key="modal: app", mend=cloud.DEPLOY) from error
-        except Exception as error:  # this job's alone: what it is made of, or too large
-            self._queue.popleft()
-            self._there[key] = job
+        except Exception as error:
+            if self._waits(job, error):
+                self._next_at = time.monotonic() + PAUSE_S
+                return False
             self._calls.failed(calls.Watched(key, "", job.folder), error)
-            return True
+        else:
+            if not self._detach:
+                leaves_result = job.identity is not None
+                self._calls.watch(calls.Watched(key, call, job.folder, leaves_result))
         self._queue.popleft()
         self._there[key] = job
         job.attempts += 1
-        if not self._conf["detach"]:
-            self._calls.watch(calls.Watched(key, call, job.folder, job.identity is not None))
         return True
+
+    def _waits(self, job: Job, error: Exception) -> bool:
+        """Whether a job that was not taken is to be handed over again; else it has failed with that.
+
+        Raises:
+            ConfigError: When no job could be handed over.
+        """
+        if isinstance(error, exception.ResourceExhaustedError):
+            return True  # so many may wait: until one has ended
+        if isinstance(error, calls.AWAY) and not getattr(error, "filename", None):
+            log.warning("%s: the spawn did not get through (%s); tried again", job.name, error)
+            return True
+        if isinstance(error, exception.NotFoundError | exception.AuthError):
+            mend = cloud.deploy_command(cloud.names_of(self._conf), cloud.source_of(self._conf))
+            raise ConfigError(str(error), key="modal: app", mend=mend) from error
+        return False  # this job's alone: what it is made of, or too large, or a file that it needs
 
     def _under_way(self, job: Job) -> str | None:
         """The call of an earlier launch that has a job still."""
-        entry = self._ledger.entries.get(_key(job))
+        entry = self._ledger.entries.get(key_of(job))
         return entry.call if entry is not None and entry.state == "spawned" else None
 
     def _spawned(self, key: str, job: Job) -> str:
+        if self._cloud.function is None:  # all seemed to be there, and Modal has lost this one
+            self._cloud = self._connect(spawns=True)
         entry = self._ledger.entries.get(key)
         if entry is None:
-            self._take_along(key, job)
+            # What the job has paid for on this machine, it does not pay for again.
+            self._uploads.keep(JobFolder(job.folder).calls, self._ledger.run, key)
         # One that may have been spawned, without our having heard, keeps its number: of two calls
         # with the same one only one runs the job.
         attempt = 1 if entry is None else entry.attempt + (entry.state != "intended")
@@ -226,7 +229,7 @@ class ModalBackend:
         told: dict[str, Any] = {
             "run": self._ledger.run, "key": key, "name": job.name, "attempt": attempt,
             "code": self._cloud.code, "timeout_s": self._timeout_s,
-            "commit_s": self._conf["commit_s"],
+            "commit_s": self._conf["commit_s"], "home": str(job.folder.absolute()),
         }  # fmt: skip
         if job.packed is not None:
             files = self._uploads.put(job.files)
@@ -240,101 +243,3 @@ class ModalBackend:
             "output": os.path.relpath(job.folder),
         }
         return payload.Payload(**told, app=app)
-
-    def _take_along(self, key: str, job: Job) -> None:
-        """What the job has paid for on this machine, it does not pay for again."""
-        paid = JobFolder(job.folder).calls
-        if paid.is_file():
-            with self._cloud.volume.batch_upload(force=True) as batch:
-                batch.put_file(paid, f"/{RUNS}/{self._ledger.run}/{key}/{OUTPUT}/{paid.name}")
-
-
-def _key(job: Job) -> str:
-    return job.identity or f"job-{job.number}"
-
-
-def _given_up(ended: calls.Ended) -> str | None:
-    """Why a job is spawned again that neither failed by itself nor was cancelled; None: it is not."""
-    if isinstance(ended.error, calls.Gone):
-        return str(ended.error)
-    if ended.reply is not None and ended.reply.state == "interrupted":
-        return "its container was taken away"
-    if ended.reply is not None and (ended.reply.error or {}).get("type") == STALE:
-        return "a container of the code before took it"  # which may stay for a while
-    return None
-
-
-def _outcome(ended: calls.Ended, job: Job, timeout_s: float | None) -> Outcome:
-    reply, error = ended.reply, ended.error
-    if reply is None:
-        assert error is not None
-        if isinstance(error, exception.FunctionTimeoutError):
-            took = f"{timeout_s:g} s (timeout_s)" if timeout_s else "its longest, a day"
-            error = JobTimeoutError(f"ended by Modal after {took}")
-        elif isinstance(error, exception.RemoteError) and "cancel" in str(error).lower():
-            return Outcome("interrupted")
-        elif isinstance(error, exception.Error):
-            error = WorkerDiedError(f"Modal: {type(error).__name__}: {error}")
-        elif not isinstance(error, Exception):
-            error = RemoteJobError(f"{type(error).__name__}: {error}")
-        return Outcome("failed", error=error)
-    if reply.state == "failed":
-        return Outcome("failed", error=_error(reply.error or {}), traceback=reply.traceback)
-    if reply.state != "success":
-        return Outcome("interrupted")
-    try:
-        # Of another app's job, whose return is unpickled as from any worker; of a task's, never.
-        value = base64.b64decode(reply.value) if job.identity is None else dict(reply.value)
-    except (ValueError, TypeError) as error:
-        return Outcome("failed", error=WorkerDiedError(f"a reply whose value is none: {error}"))
-    return Outcome("success", value)
-
-
-def _error(told: Mapping[str, Any]) -> Exception:
-    """A container's error, as one of ours where the launcher asks for its type."""
-    name, said = str(told.get("type")), str(told.get("message"))
-    key, mend = (None if told.get(one) is None else str(told[one]) for one in ("key", "mend"))
-    if name in ("ConfigError", "PreflightError", "DataError", STALE):
-        return ConfigError(said, key=key, mend=mend)
-    if name == "NoProposalsError":
-        return NoProposalsError(said, key=key, mend=mend)
-    if name == "JobTimeoutError":
-        return JobTimeoutError(said)
-    if name == "WorkerDiedError":
-        return WorkerDiedError(said)
-    return RemoteJobError(f"{name}: {said}")
-
-
-def _say_what_is_not_shared(jobs: Sequence[Job], n_jobs: int | None) -> None:
-    """Limits over all jobs of a sweep, which containers cannot keep together.
-
-    Raises:
-        ConfigError: For one that must hold.
-    """
-    limits = {limit for job in jobs for limit in job.limits}
-    if "budget.sweep_usd" in limits:
-        raise ConfigError(
-            "containers share no purse, so no limit over all jobs can be kept on Modal",
-            key="budget.sweep_usd",
-            mend="limit each job (budget.usd), or run on this machine (engine=local)",
-        )
-    if limits and n_jobs != 1:
-        log.warning(
-            "%s: each container keeps it for itself, and %s run at once",
-            ", ".join(sorted(limits)), n_jobs or "all",
-        )  # fmt: skip
-
-
-def _refuse_models_that_are_not_there(jobs: Sequence[Job], conf: Mapping[str, Any]) -> None:
-    """Embedded models run in the containers, which have what runs them only where it is asked for.
-
-    Raises:
-        ConfigError: When a job needs it, and it is not.
-    """
-    named = sorted({name for job in jobs for _, name in job.models})
-    if named and LOCAL_MODELS not in conf["extras"]:
-        raise ConfigError(
-            f"model {', '.join(named)} runs in the containers, and what runs it is not deployed",
-            key="hydra.launcher.modal.extras",
-            mend=f"hydra.launcher.modal.extras=[{LOCAL_MODELS}] engine.deploy=true",
-        )

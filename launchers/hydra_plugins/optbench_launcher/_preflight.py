@@ -13,7 +13,7 @@ from optbench.errors import OptbenchError
 from optbench.preflight import PreflightError
 from optbench.preflight.together import Spoiled, TasksError, look
 
-from . import _resume
+from . import _modal_there, _resume
 from ._drive import has_this_environment
 from ._forks import on_all_cores
 from ._jobs import Job
@@ -45,6 +45,8 @@ def refuse(launcher: OptbenchLauncher, preparation: Preparation, jobs: Sequence[
     """
     options = launcher.options
     if not options.get("preflight", True) or launcher.config.get("plan") is True:
+        return
+    if _modal_there.collects(options):  # starts nothing
         return
     only_failed = bool(options.get("only_failed"))
     left = {

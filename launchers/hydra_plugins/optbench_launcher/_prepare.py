@@ -116,9 +116,13 @@ def job_of(
     """The job that a task is; with ``pack`` one that is sent to another machine."""
     sent: dict[str, Any] = {}
     if pack:
-        from optbench_modal import files, payload
+        from optbench_modal import files, modules, payload
 
-        sent = {"packed": payload.pack(task), "files": tuple(files.named(task.plain))}
+        sent = {
+            "packed": payload.pack(task),
+            "files": tuple(files.named(task.plain)),
+            "modules": tuple(modules.named(task.plain).items()),
+        }
     models = models_of(task.config)
     keys = {getattr(one, "api_key_env", None) for one in models.values()}
     limits = [

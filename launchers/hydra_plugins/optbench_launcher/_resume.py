@@ -110,7 +110,7 @@ def note_end(job: Job, outcome: Outcome) -> None:
         folder.status,
         {
             **{key: value for key, value in status.items() if key != "schema_version"},
-            "state": "interrupted" if outcome.state == "interrupted" else "failed",
+            "state": "failed" if outcome.state == "failed" else "interrupted",
             "reason": type(error).__name__ if error is not None else None,
             "error": {
                 "type": type(error).__name__,

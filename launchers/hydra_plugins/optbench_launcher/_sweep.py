@@ -21,7 +21,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from optbench.complaints import counted
 
-from . import _preflight, _resume, _worker
+from . import _modal_there, _preflight, _resume, _worker
 from ._compose import Composer, without_hydra
 from ._drive import (
     again,
@@ -83,13 +83,16 @@ def launch(
     make_folder(sweep)
     if OmegaConf.select(launcher.config, "plan") is True:
         return _plan(launcher, preparation, jobs, sweep)
+    collects = _modal_there.collects(launcher.options)
     with _resume.locked(sweep):
         to_do = _resume.to_do(
             jobs,
             preparation,
             only_failed=bool(launcher.options.get("only_failed")),
-            anyway=bool(launcher.options.get("resume_anyway")),
+            anyway=collects or bool(launcher.options.get("resume_anyway")),
         )
+        if collects:
+            to_do = _modal_there.left_there(sweep, to_do)
         log.info("%s in %s%s", counted(len(jobs), "job"), sweep, _resume.counted(jobs, to_do))
         run = _Run(launcher, preparation, sweep)
         if is_inprocess(launcher.options):

@@ -46,7 +46,7 @@ class View:
         self.console = Console(file=sys.stdout, highlight=False)
         ours = [job for job in jobs if job.identity is not None]
         self.interrupted = False
-        """Whether any job was."""
+        """Whether any job was, or was cancelled."""
         self._to_do = len(ours)
         self._before = before
         self._total = before + len(ours)
@@ -90,7 +90,7 @@ class View:
         self._counts[state] = self._counts.get(state, 0) + 1
         self._ended += 1
         (self._failed if outcome.error is not None else self._fine).append((job, outcome))
-        self.interrupted = self.interrupted or state == "interrupted"
+        self.interrupted = self.interrupted or state in ("interrupted", "cancelled")
         if self._shows and self._live is None:
             self.say(self._line(job, outcome))
 

@@ -79,6 +79,8 @@ class ModalConf:
     detach: bool = False
     # Deploy what is here before anything is spawned.
     deploy: bool = False
+    # Bring home what is there, and run nothing else; optbench-modal collect sets it.
+    collect: bool = False
 
 
 @dataclass
