@@ -63,8 +63,8 @@ def _run(command: argparse.ArgumentParser, *, several: bool) -> None:
 def _where(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--where", action="append", default=[], metavar="KEY=VALUE",
-        help="only tasks with this value, or one of several between commas: dataset=gsm8k "
-        "optimizer=gepa,few_shot seed=1; again for another key",
+        help="only tasks with this value, or with one of several: optimizer=gepa,few_shot; again for "
+        "another key",
     )  # fmt: skip
 
 

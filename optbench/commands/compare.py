@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from optbench.complaints import counted
 from optbench.errors import OptbenchError
 
 from .chosen import kept
@@ -17,7 +18,7 @@ from .differing import differing
 from .screen import console, say, show
 from .sweeps import Sweep, find
 from .tables import Column, Table, text
-from .text import between, chance, counted, decimals, number, signed, visible, word
+from .text import between, chance, decimals, number, signed, visible, word
 
 if TYPE_CHECKING:
     import pandas as pd

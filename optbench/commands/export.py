@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from .chosen import runs_of
@@ -31,9 +32,10 @@ def run(given: argparse.Namespace) -> int:
 
 
 def drawn_tables(name: str, said: Conclusions) -> list[Table]:
-    """The same as people read it, the notes below the last."""
-    found = {"leaderboard": lambda one: [leaderboard(one)], "scores": lambda one: [
-        *scores(one, wide=True)], "pairs": lambda one: [*pairs(one)]}[name](said)  # fmt: skip
-    last = found[-1]
-    noted = Table(last.title, last.columns, last.rows, [*last.below, *said.notes])
-    return [*found[:-1], noted]
+    """The same as people read it, the notes below the last; none where there is nothing to say."""
+    found = [leaderboard(said)] if name == "leaderboard" else []
+    found += scores(said) if name == "scores" else pairs(said) if name == "pairs" else []
+    if found:
+        last = found.pop()
+        found.append(replace(last, below=[*last.below, *said.notes]))
+    return found

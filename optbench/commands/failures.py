@@ -8,11 +8,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from optbench.complaints import counted
+
 from .chosen import folder_of, runs_of
 from .screen import console, say, verbatim
 from .show import counted_states
 from .statuses import Failure, failure_of, log_tail
-from .text import counted, visible, word
+from .text import visible, word
 
 STATES = ("failed", "unreadable", "interrupted")
 NAMED = 12

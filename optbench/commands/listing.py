@@ -56,8 +56,8 @@ def run(given: argparse.Namespace) -> int:
     ids = [one.sweep.id for one in lines]
     rows = [_cells(one, ids.count(one.sweep.id) > 1) for one in lines]
     columns = [
-        text("run"), text("began"), text("jobs"), text("datasets x optimizers"),
-        text("best by mean lift"),
+        text("run", whole=True), text("began", whole=True), text("jobs"), text("data x optimizers"),
+        text("best by lift"),
     ]  # fmt: skip
     show(on, Table("", columns, rows))
     for one in lines:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from optbench.complaints import counted
 from optbench.errors import ConfigError, OptbenchError
 
 from .columns import KINDS, SIMULATED
@@ -16,7 +17,7 @@ from .formats import write
 from .merged import read_merged, rows_of
 from .refusals import Refusal, distinct, divided
 from .sweeps import find
-from .text import counted, visible, word
+from .text import visible, word
 
 if TYPE_CHECKING:
     import pandas as pd

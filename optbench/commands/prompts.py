@@ -8,11 +8,12 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from optbench.complaints import counted
 from optbench.errors import ConfigError
 
 from .chosen import runs_of
 from .screen import console, say
-from .text import counted, number, signed, unknown, visible, word
+from .text import number, signed, unknown, visible, word
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from optbench.complaints import counted
 from optbench.errors import OptbenchError
 
 from . import remotes, views
@@ -17,7 +18,7 @@ from .concluded import everything, records
 from .screen import console, say, show
 from .sweeps import Sweep, find_all, is_under_way
 from .tables import Column, Table, text
-from .text import counted, number, visible, word
+from .text import number, visible, word
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -53,7 +54,7 @@ def run(given: argparse.Namespace) -> int:
         show(on, jobs(runs.tasks, None if given.detailed else JOBS))
         say(on, f"No statistics: {why}", "bold")
     else:
-        _statistics(on, said, given.detailed)
+        _statistics(on, said)
     if given.detailed:
         _details(on, runs, said)
     _foot(on, sweeps, runs)
@@ -124,16 +125,19 @@ def _head(on: Any, sweeps: Sequence[Sweep], tasks: pd.DataFrame, away: Sequence[
         say(on, line, "yellow")
 
 
-def _statistics(on: Any, said: Conclusions, detailed: bool) -> None:
+def _statistics(on: Any, said: Conclusions) -> None:
     for note in said.notes:
         say(on, f"! {note}", "yellow")
     on.print()
     show(on, views.leaderboard(said))
-    for table in views.scores(said, wide=detailed and on.width >= 100):
+    for table in views.scores(said, on.width):
         on.print()
         show(on, table)
-    costs = " cost: of one run's search, at full price." if "cost_usd" in said.scores else ""
-    say(on, f"lift: over the initial prompt, same items. n: seeds x test items.{costs}", "dim")
+    told = "lift: over the initial prompt, same items. n: seeds x test items."
+    if "cost_usd" in said.scores:
+        told += " cost: of one run's search, at full price."
+        told += " per point: of 0.01 of lift." if on.width >= views.POINTS_FROM else ""
+    say(on, told, "dim")
 
 
 def _details(on: Any, runs: Runs, said: Conclusions | None) -> None:

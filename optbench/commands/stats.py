@@ -61,7 +61,7 @@ def _print(said: Conclusions, scores: pd.DataFrame, path: Path) -> None:
     say(on, f"{path.name}: {len(scores):,} rows, {_axes(scores)}", "bold")
     for note in said.notes:
         say(on, f"! {note}", "yellow")
-    for table in (views.leaderboard(said), *views.scores(said, wide=on.width >= 100),
+    for table in (views.leaderboard(said), *views.scores(said, on.width),
                   *views.pairs(said)):  # fmt: skip
         on.print()
         show(on, table)

@@ -17,12 +17,12 @@ class Column:
     Attributes:
         name: Its head.
         right: For numbers.
-        style: Of rich.
+        whole: Never broken over lines, as what is copied must not be.
     """
 
     name: str
     right: bool = True
-    style: str = ""
+    whole: bool = False
 
 
 @dataclass(frozen=True)
@@ -42,9 +42,9 @@ class Table:
     below: Sequence[str] = field(default=())
 
 
-def text(name: str, style: str = "") -> Column:
+def text(name: str, *, whole: bool = False) -> Column:
     """A column of words."""
-    return Column(name, right=False, style=style)
+    return Column(name, right=False, whole=whole)
 
 
 def drawn(table: Table) -> Any:
@@ -65,8 +65,7 @@ def drawn(table: Table) -> Any:
             Text(column.name),
             justify="right" if column.right else "left",
             overflow="fold",
-            no_wrap=column.right,
-            style=column.style or None,
+            no_wrap=column.right or column.whole,
         )
     for row in table.rows:
         shown.add_row(*(Text(visible(cell)) for cell in row))

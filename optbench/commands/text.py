@@ -87,11 +87,6 @@ def count(value: Any) -> str:
     return UNKNOWN if unknown(value) else f"{float(value):,.0f}"
 
 
-def counted(value: int, what: str) -> str:
-    """``1 seed``, ``5 seeds``."""
-    return f"{value:,} {what}{'' if value == 1 else 's'}"
-
-
 def usd(value: Any) -> str:
     """Money: two digits that count, cents where it is more."""
     if unknown(value):

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from optbench.complaints import counted
+
 from .tables import Column, Table, text
 from .text import (
     better,
     between,
     chance,
     count,
-    counted,
     decimals,
     number,
     seconds,
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from optbench.statistics.conclusions import Conclusions
+
+MEANS_FROM, POINTS_FROM = 100, 110
+"""Widths from which on there is room for the interval of the mean, and for the cost of a point."""
 
 
 def leaderboard(said: Conclusions) -> Table:
@@ -52,12 +56,12 @@ def leaderboard(said: Conclusions) -> Table:
     return Table("Leaderboard", columns, rows, below)
 
 
-def scores(said: Conclusions, *, wide: bool = False) -> Iterator[Table]:
+def scores(said: Conclusions, width: int = 200) -> Iterator[Table]:
     """A table for each dataset and model: what each optimizer reached on the test items.
 
     Args:
         said: The conclusions.
-        wide: With the interval of the mean, too.
+        width: Of the terminal; see :data:`MEANS_FROM`.
     """
     confidence = f"{100 * (1 - said.alpha):g} %"
     if (said.scores["n_seeds"] * said.scores["n_items"]).eq(1).all():
@@ -67,7 +71,7 @@ def scores(said: Conclusions, *, wide: bool = False) -> Iterator[Table]:
         best_first = part.sort_values(
             "mean", ascending=bool(part["direction"].iloc[0] == "minimize"), kind="stable"
         )
-        yield _of_block(best_first, confidence, wide)
+        yield _of_block(best_first, confidence, width)
 
 
 def _matrix(scores: pd.DataFrame) -> Table:
@@ -85,7 +89,8 @@ def _matrix(scores: pd.DataFrame) -> Table:
     return Table("Scores", columns, rows, below)
 
 
-def _of_block(part: pd.DataFrame, confidence: str, wide: bool) -> Table:
+def _of_block(part: pd.DataFrame, confidence: str, width: int) -> Table:
+    wide, per_point = width >= MEANS_FROM, width >= POINTS_FROM
     lifted = part["lift"].notna().any()
     costs = "cost_usd" in part
     alike = _alike(part)
@@ -95,7 +100,7 @@ def _of_block(part: pd.DataFrame, confidence: str, wide: bool) -> Table:
         columns += [Column("lift"), Column(f"{confidence} of lift"), Column("P(better)")]
     columns += [] if alike else [Column("n")]
     columns += [Column("cost")] if costs else []
-    columns += [Column("per point")] if costs and wide else []
+    columns += [Column("per point")] if costs and per_point else []
     places = decimals(*part["mean"])
     rows = []
     for row in part.to_dict("records"):
@@ -108,7 +113,7 @@ def _of_block(part: pd.DataFrame, confidence: str, wide: bool) -> Table:
         cells += [] if alike else [f"{row['n_seeds']}x{row['n_items']}"]
         if costs:
             cells.append(usd(row["cost_usd"]))
-            cells += [usd(row["usd_per_point"])] if wide else []
+            cells += [usd(row["usd_per_point"])] if per_point else []
         rows.append(cells)
     return Table(_title(part), columns, rows, _below(part))
 

@@ -7,13 +7,15 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from optbench.complaints import counted
+
 from . import remotes
 from .screen import console, say, show
 from .show import counted_states
 from .statuses import status_of
 from .sweeps import Sweep, find, is_under_way
 from .tables import Column, Table, drawn, text
-from .text import counted, number, seconds, unknown, usd, visible, word
+from .text import number, seconds, unknown, usd, visible, word
 
 if TYPE_CHECKING:
     from optbench.results.find import Found
