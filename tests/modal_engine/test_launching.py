@@ -84,10 +84,15 @@ def opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Open]:
     """Opens a backend over stand-ins."""
     backends: list[_modal.ModalBackend] = []
 
-    def open_(jobs: list[Job], connect: Callable[..., Any], **conf: Any) -> _modal.ModalBackend:
+    def open_(
+        jobs: list[Job],
+        connect: Callable[..., Any],
+        timeout_s: float | None = None,
+        **conf: Any,
+    ) -> _modal.ModalBackend:
         monkeypatch.setattr(cloud, "connect", connect)
         backends.append(
-            _modal.ModalBackend({**CONF, **conf}, jobs, tmp_path, 1, None, lambda _: ())
+            _modal.ModalBackend({**CONF, **conf}, jobs, tmp_path, 1, timeout_s, lambda _: ())
         )
         for job in jobs:
             backends[-1].submit(job)
@@ -324,6 +329,20 @@ def test_what_containers_cannot_have_is_refused_before_modal_is_asked(
     assert "budget.usd" in str(caught.value.mend)
     assert not asked
     assert Source(extras=("local-llm",)).fingerprint() != Source().fingerprint()
+
+
+@pytest.mark.parametrize(("asked_s", "given_s"), [(60, 180), (86400, 86400), (None, None)])
+def test_no_call_may_take_longer_than_modal_lets_it(
+    asked_s: float | None, given_s: float | None, opened: Open, tmp_path: Path
+) -> None:
+    told: list[Any] = []
+
+    def connect(*_: object, timeout_s: float | None, **__: object) -> cloud.Cloud:
+        told.append(timeout_s)
+        return cloud.Cloud(None, Volume(), "")
+
+    opened([a_job(tmp_path)], connect, timeout_s=asked_s)
+    assert told == [given_s]
 
 
 @pytest.mark.parametrize(
