@@ -22,6 +22,7 @@ EXACT_UP_TO = 16
 FLIPS = 20_000
 PERMUTATION = "paired permutation of {unit}"
 T_TEST = "t test, seeds and items random"
+T_TEST_OF_RUNS = "t test of runs"
 T_SEEDS = 3
 """From so many seeds on the t test may give a verdict: with two, runs of one optimizer on two names
 were found different in 11 % of simulations (level 5 %), with three in 8, with five in 5."""
@@ -106,7 +107,7 @@ def over_all(blocks: Sequence[Block], alpha: float) -> list[Pair]:
         if units:
             matrix = np.array(units)[:, None]
             within = interval(matrix, alpha=alpha)
-            test = _test(matrix, within, alpha / count)
+            test = _test(matrix, within, alpha / count, unit="runs")
             note = "some with one seed, which stands for its dataset" if one_seed else ""
             found.append(Pair(ALL, ALL, a, b, *test, note=note))
     return _judged(found, alpha, 1)
@@ -146,18 +147,18 @@ def _paired(a: Cell, b: Cell) -> tuple[Matrix | None, str]:
 
 
 def _test(
-    differences: Matrix, within: Interval, level: float
+    differences: Matrix, within: Interval, level: float, unit: str = "seeds"
 ) -> tuple[int, Interval, float, float, float, str]:
     """Units, interval, p, p (uncorrected yet), smallest p and method."""
     n_seeds, n_items = differences.shape
     by_seed = n_seeds > 1 or n_items == 1
     values = differences.mean(axis=1) if by_seed else differences[0]
     least = smallest_p(len(values))
-    unit = "seeds" if by_seed else "items"
+    unit = unit if by_seed else "items"
     if least <= level or not by_seed or n_seeds < 2:
         p, method = permuted(values), PERMUTATION.format(unit=unit)
     else:
-        p, method = _t(within), T_TEST
+        p, method = _t(within), T_TEST if unit == "seeds" else T_TEST_OF_RUNS
     return len(values), within, p, p, least, method
 
 
@@ -217,9 +218,9 @@ def _verdict(pair: Pair, alpha: float, comparisons: int, sign: int) -> Pair:
     elif not between_runs:
         verdict = "too few"
         notes.append(f"{ONE_SEED}; p is of these two prompts alone")
-    elif pair.method == T_TEST and pair.difference.n_seeds < T_SEEDS:
+    elif not permuted and pair.difference.n_seeds < T_SEEDS:
         verdict = "too few"
-        notes.append("two seeds are too few to know how much runs differ")
+        notes.append("two runs are too few to know how much runs differ")
     elif pair.p_holm <= alpha:
         verdict = "a" if sign * pair.difference.mean > 0 else "b"
     elif permuted and pair.smallest_p * comparisons > alpha:

@@ -15,7 +15,7 @@ from .compare import ALL, Pair, bounds_of, over_all, pairs_of
 from .conclusions import Conclusions
 from .curves import area_under, curves
 from .intervals import Interval, interval
-from .table import Block, Cell, blocks
+from .table import ONE, Block, Cell, blocks
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -289,7 +289,10 @@ def _small(found: Sequence[Block]) -> list[str]:
     """What n is too small for."""
     told = []
     seeds = {len(cell.seeds) for block in found for cell in block.cells.values()}
-    if seeds == {1}:
+    values = {seed for block in found for cell in block.cells.values() for seed in cell.seeds}
+    if values == {ONE}:
+        told.append("no seeds: a figure stands for its dataset, and tests are over datasets")
+    elif seeds == {1}:
         told.append(
             "one seed: differences are between these prompts, not between optimizers; run more "
             "seeds (seed=1,2,3,4,5)"

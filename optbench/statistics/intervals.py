@@ -83,12 +83,13 @@ def interval(
     of_draws = float(draws.std())
     z, t = stats.norm.ppf(1 - alpha / 2), stats.t.ppf(1 - alpha / 2, noise.df)
     wider = t * noise.se / (z * of_draws) if of_draws else math.nan
-    low, high = np.quantile(draws, [alpha / 2, 1 - alpha / 2])
+    ends = mean + wider * (np.quantile(draws, [alpha / 2, 1 - alpha / 2]) - mean)
+    low, high = ends if bounds is None else np.clip(ends, *bounds)
     method = ITEMS_ALONE if n_seeds == 1 else SEEDS_ALONE if n_items == 1 else BOOTSTRAP
     return Interval(
         mean,
-        mean + wider * (float(low) - mean),
-        mean + wider * (float(high) - mean),
+        float(low),
+        float(high),
         float(stats.t.cdf(mean / noise.se, noise.df)),
         n_seeds,
         n_items,

@@ -9,6 +9,7 @@ from optbench.statistics.compare import (
     ALL,
     PERMUTATION,
     T_TEST,
+    T_TEST_OF_RUNS,
     bounds_of,
     holm,
     over_all,
@@ -113,11 +114,11 @@ def test_few_seeds_are_said_to_be_few() -> None:
     assert one.p < 0.05  # of these two prompts, which is said
     (two,) = pairs_of(made(rng, {"a": 0.9, "b": 0.3}, seeds=2), 0.05, (0.0, 1.0))
     assert two.verdict == "too few"
-    assert "two seeds" in two.note
+    assert "two runs" in two.note
     rows = {name: Cell((0, 1, 2), ("",), np.array([[x], [x + 0.1], [x - 0.1]]), None)
             for name, x in {"a": 0.5, "b": 0.55}.items()}  # fmt: skip
     (all_of_it,) = over_all([Block("d", "m", "score", 1, rows)], 0.05)
-    assert all_of_it.method == T_TEST
+    assert all_of_it.method == T_TEST_OF_RUNS
     (bare,) = over_all(
         [
             Block(

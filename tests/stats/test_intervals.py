@@ -83,3 +83,11 @@ def test_what_cannot_be_told_is_no_number() -> None:
 def test_the_same_scores_give_the_same_interval() -> None:
     scores = np.random.default_rng(5).uniform(size=(4, 30))
     assert interval(scores) == interval(scores.copy())
+
+
+def test_an_interval_stays_where_scores_can_be() -> None:
+    few = np.array([[1.0, 0.0, 1.0], [1.0, 1.0, 0.0]])
+    wide = interval(few)
+    assert wide.high > 1
+    kept = interval(few, bounds=(0.0, 1.0))
+    assert (kept.low, kept.high) == (max(0.0, wide.low), 1.0)

@@ -90,6 +90,8 @@ def test_a_published_table_without_seeds_and_items() -> None:
     assert told.friedman["p"] < 0.001
     single = told.pairs[told.pairs["dataset"] != "all"]
     assert set(single["verdict"]) == {"too few"}  # one figure each
+    assert any("tests are over datasets" in note for note in told.notes)
+    assert not any("one seed" in note for note in told.notes)
 
 
 def test_items_of_one_cluster_are_no_independent_evidence() -> None:
