@@ -187,6 +187,7 @@ def _add_files(commands: _Commands) -> None:
         ("dataset", "what was scored on"), ("optimizer", "what is compared"),
         ("score", "the score, a number"), ("model", "compared within each"),
         ("seed", "a run each"), ("item", "scores of the same item are paired"),
+        ("cluster", "items that belong together (questions on one text) count once"),
         ("baseline", "the initial prompt's score, for the lift"),
     ):  # fmt: skip
         made.add_argument(f"--{name}", metavar="COL", help=f"column: {says}")

@@ -57,7 +57,7 @@ def named_columns(path: Path, names: Mapping[str, str | None]) -> Named:
     minimize: list[str] = []
     notes: list[str] = []
     if MARK in table.columns:
-        names = {key: names[key] or OF_MERGED[key] for key in names}
+        names = {key: names[key] or OF_MERGED.get(key) for key in names}
         table = _told_apart(table)
         if "simulated" in table and table["simulated"].astype("str").str.lower().eq("true").any():
             notes.append(SIMULATED)
@@ -78,6 +78,8 @@ def named_columns(path: Path, names: Mapping[str, str | None]) -> Named:
             found[what] = pd.to_numeric(found[what], errors="coerce").astype("float64")
     for what in ("dataset", "optimizer", "model", "seed", "item"):
         found[what] = found[what].map(_text) if what in found else pd.Series("", table.index)
+    if "cluster" in found:
+        found["cluster"] = found["cluster"].map(_text)
     return Named(pd.DataFrame(found), minimize, notes)
 
 

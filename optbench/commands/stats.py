@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from optbench.statistics.conclusions import Conclusions
 
-COLUMNS = ("dataset", "optimizer", "score", "model", "seed", "item", "baseline")
+COLUMNS = ("dataset", "optimizer", "score", "model", "seed", "item", "cluster", "baseline")
 
 
 def run(given: argparse.Namespace) -> int:

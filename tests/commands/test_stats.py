@@ -104,3 +104,11 @@ def test_a_score_that_is_no_number_is_counted(run: Run) -> None:
     Path("paper.csv").write_text(PAPER.replace("57.5", "n/a"))
     done = run("stats", "paper.csv", *COLUMNS, "--incomplete")
     assert "1 of 6 scores are no finite number" in done.out.replace("\n", " ")
+
+
+def test_items_of_one_cluster_count_once(run: Run) -> None:
+    scores().assign(text=lambda t: t["i"].str[1:].astype(int) // 2).to_csv("t.csv", index=False)
+    done = run("stats", "t.csv", *NAMED, "--cluster", "text", "--raw")
+    told = json.loads(done.out)
+    assert {row["n_items"] for row in told["scores"]} == {4}
+    assert any("8 items are 4 clusters" in note for note in told["notes"])
