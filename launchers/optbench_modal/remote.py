@@ -27,12 +27,8 @@ def describe(folder: Path, ask: bool) -> list[str]:
         folder: Of the sweep.
         ask: Ask Modal how they are; else only what the ledger says is told.
     """
-    file = SharedFolder(folder).modal
-    if file.is_symlink() or not file.is_file():
-        return []
-    ledger = Ledger(file)
-    there = _there(folder, ledger)
-    if not there:
+    ledger, there = _open(folder)
+    if ledger is None or not there:
         return []
     line = f"{len(there)} of {len(ledger.entries)} jobs are at Modal still"
     how = f"optbench-modal collect {folder}"
@@ -57,12 +53,8 @@ def collect(folder: Path) -> list[str]:
     Raises:
         OptbenchError: When modal is not installed, or cannot be asked.
     """
-    file = SharedFolder(folder).modal
-    if file.is_symlink() or not file.is_file():
-        return []
-    ledger = Ledger(file)
-    there = _there(folder, ledger)
-    if not there:
+    ledger, there = _open(folder)
+    if ledger is None or not there:
         return []
     try:
         came = asyncio.run(asyncio.wait_for(_fetch(folder, ledger, there), COLLECT_S))
@@ -79,9 +71,13 @@ def collect(folder: Path) -> list[str]:
     return [f"{len(came)} of {len(there)} jobs came home from Modal"]
 
 
-def _there(folder: Path, ledger: Ledger) -> list[Entry]:
-    """Jobs whose result is not at home."""
-    return [
+def _open(folder: Path) -> tuple[Ledger | None, list[Entry]]:
+    """A sweep's ledger, None where there is none, and its jobs whose result is not at home."""
+    file = SharedFolder(folder).modal
+    if file.is_symlink() or not file.is_file():
+        return None, []
+    ledger = Ledger(file)
+    return ledger, [
         one for one in ledger.open() if not JobFolder(_home(folder, ledger, one)).result.exists()
     ]
 
