@@ -115,6 +115,8 @@ def test_it_says_what_could_be_found() -> None:
     assert "assumed" in assumed
     one_seed = detectable([planned("gepa", 1), planned("none", 1)])
     assert "one seed tells prompts apart" in one_seed[0]
+    two = detectable([planned(name, seed) for name in "abcde" for seed in (1, 2)])
+    assert "no difference between two of 5 optimizers could be shown" in two[0]
     assert detectable([planned("gepa", 1), planned("gepa", 2)]) == []
     assert detectable([planned("gepa", 1), planned("none", 2)]) == []
     more = detectable([planned(name, 1, f"d{n}") for name in "ab" for n in range(9)])

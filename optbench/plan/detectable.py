@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Sequence
 from math import comb
@@ -52,12 +53,16 @@ def _line(found: Power, names: int, datasets: Sequence[str]) -> str:
         f" and {len(distinct) - 3} more" if len(distinct) > 3 else ""
     )
     size = f"{counted(found.n_seeds, 'seed')} x {counted(found.n_items, 'test item')}"
+    if found.n_seeds == 1:
+        return f"{where}: one seed tells prompts apart, not optimizers; take more (seed=1,2,3,4,5)"
+    if math.isnan(found.detectable):
+        return (
+            f"{where}: with {size}, no difference between two of {names} optimizers could be shown"
+        )
     said = (
         f"{where}: with {size}, a difference of {found.detectable:.2f} between two of "
         f"{names} optimizers would be found in 4 of 5 cases"
     )
-    if found.n_seeds == 1:
-        return f"{said}; one seed tells prompts apart, not optimizers"
     if found.n_seeds < found.seeds_needed:
         return f"{said}; from {found.seeds_needed} seeds on by an exact test"
     return said

@@ -80,7 +80,7 @@ SCORES = (
     Column("item_sd", "SD items", "score"),
     Column("usd_per_point", "USD a point", "usd"),
     Column("tokens_per_point", "Tokens a point", "int"),
-    Column("area", "Area", "score"),
+    Column("area_rollouts", "Area", "score"),
     Column("note", "Note"),
 )
 FAILURES = (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
@@ -11,9 +12,9 @@ from optbench.errors import OptbenchError
 from optbench.results.variants import optimizers
 
 from . import ranks
-from .compare import ALL, Pair, bounds_of, over_all, pairs_of
+from .compare import ALL, T_TEST, Pair, bounds_of, over_all, pairs_of, seeds_needed
 from .conclusions import Conclusions
-from .curves import area_under, curves
+from .curves import AXES, area_under, curves
 from .intervals import Interval, interval
 from .table import ONE, Block, Cell, blocks
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from optbench.results.load import Runs
 
+FINISH = "finish the sweep (resume=, retry_failed=)"
 SPENT = ("rollouts", "calls", "tokens", "cost_usd", "seconds")
 """Columns of tasks: what the phase optimise used."""
 
@@ -37,7 +39,7 @@ def of_runs(runs: Runs, *, alpha: float = 0.05, incomplete: bool = False) -> Con
     Raises:
         OptbenchError: When nothing has finished, or the grid has holes and ``incomplete`` is not set.
     """
-    tasks = named(runs.tasks)
+    tasks, told = _own(named(runs.tasks))
     done = tasks[tasks["state"] == "success"]
     if done.empty:
         states = ", ".join(f"{n} {state}" for state, n in tasks["state"].value_counts().items())
@@ -46,13 +48,20 @@ def of_runs(runs: Runs, *, alpha: float = 0.05, incomplete: bool = False) -> Con
             key="grid",
             mend="wait for them, or see why: optbench-results failures <run>",
         )
-    scores, told = _scores(runs, done)
+    scores, unread = _scores(runs, done)
+    told += unread
+    if scores.empty:
+        raise OptbenchError(
+            f"none of {len(done)} finished jobs has test items that can be read",
+            key="grid",
+            mend="see why: optbench-results show --detailed",
+        )
     unfinished = tasks[tasks["state"] != "success"]
     if len(unfinished) and not incomplete:
         raise OptbenchError(
             f"{len(unfinished)} of {len(tasks)} jobs have no result: {_shown(unfinished)}",
             key="grid",
-            mend="finish the sweep (resume=, retry_failed=), or go on without them (--incomplete)",
+            mend=f"{FINISH}, or go on without them (--incomplete)",
         )
     if len(unfinished):
         told.append(
@@ -66,6 +75,7 @@ def of_runs(runs: Runs, *, alpha: float = 0.05, incomplete: bool = False) -> Con
         minimize=minimize,
         metrics=by_dataset["metric"].to_dict(),
         incomplete=incomplete,
+        finish=FINISH,
     )
     told += left_out + _cautions(done)
     return _concluded(found, alpha, told, done, curves(done, runs.trials, alpha))
@@ -99,6 +109,15 @@ def named(tasks: pd.DataFrame) -> pd.DataFrame:
                 suffix = known[column].map(lambda one: f"#{one[:8]}")
                 tasks.loc[known.index, "dataset"] = str(dataset) + suffix
     return tasks
+
+
+def _own(tasks: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
+    """Searches where there are any: a prompt from elsewhere did not compete with them."""
+    moved = tasks["transferred_from"].notna()
+    if moved.all() or not moved.any():
+        return tasks, []
+    told = f"{int(moved.sum())} transferred prompts are no part of leaderboard and tests"
+    return tasks[~moved], [told]
 
 
 def _scores(runs: Runs, done: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
@@ -165,7 +184,7 @@ def _concluded(
     if done is not None and curve is not None:
         scores = _with_costs(scores, done, curve)
     friedman = ranks.friedman(means, alpha)
-    notes = [*dict.fromkeys([*told, *_small(found)])]
+    notes = [*dict.fromkeys([*told, *_small(found), *_tests(single, alpha)])]
     return Conclusions(
         pd.DataFrame([row for block in found for row in _grid(block, names)]),
         scores,
@@ -193,6 +212,8 @@ def _score_row(block: Block, name: str, cell: Cell, alpha: float) -> dict[str, A
         within = None if bounds is None else (-1.0, 1.0)
         lift = interval(cell.score - cell.baseline, alpha=alpha, bounds=within)
         better = lift.p_positive if block.sign > 0 else 1 - lift.p_positive
+        if lift.n_seeds == 1 and lift.n_items > 1:
+            better = math.nan  # another run might find a worse prompt; how often cannot be told
         row |= {
             "baseline": float(cell.baseline.mean()), "lift": lift.mean, "lift_low": lift.low,
             "lift_high": lift.high, "p_better": better,
@@ -208,22 +229,27 @@ def _sds(found: Interval) -> dict[str, float]:
 def _with_costs(scores: pd.DataFrame, done: pd.DataFrame, curve: pd.DataFrame) -> pd.DataFrame:
     """What a run of each cost, what a point of lift did, and how far selection fooled it."""
     keys = ["dataset", "model", "optimizer"]
+    sign = done["direction"].map({"maximize": 1, "minimize": -1}).astype(float)
+    on_validation = done["final_validation"] - done["initial_validation"]
     spent = done.assign(
-        validation_gap=done["final_validation"] - done["final"],
+        validation_gap=sign * (on_validation - (done["final"] - done["initial"])),
         words_added=done["final_words"] - done["initial_words"],
     )
     means = spent.groupby(keys, observed=True)[[*SPENT, "validation_gap", "words_added"]].mean()
     joined = scores.merge(means.astype(float).reset_index(), on=keys, how="left")
-    sign = joined["direction"].map({"maximize": 1, "minimize": -1})
-    points = (100 * sign * joined["lift"]).where(lambda one: one > 0)
+    better = joined["direction"].map({"maximize": 1, "minimize": -1}) * joined["lift"]
+    points = (100 * better).where(lambda one: one > 0)
     joined["usd_per_point"] = joined["cost_usd"] / points
     joined["tokens_per_point"] = joined["tokens"] / points
-    areas = {}
-    for (dataset, model), alike in curve[curve["axis"] == "rollouts"].groupby(["dataset", "model"]):
+    areas: dict[tuple[Any, ...], dict[str, float]] = {}
+    for (dataset, model, axis), alike in curve.groupby(["dataset", "model", "axis"], observed=True):
         until = float(alike["x"].max())
-        for name, one in alike.groupby("optimizer"):
-            areas[dataset, model, name] = area_under(one, until)
-    joined["area"] = [areas.get(tuple(row), math.nan) for row in joined[keys].to_numpy()]
+        for name, one in alike.groupby("optimizer", observed=True):
+            areas.setdefault((dataset, model, name), {})[str(axis)] = area_under(one, until)
+    for axis in AXES:
+        joined[f"area_{axis}"] = [
+            areas.get(tuple(row), {}).get(axis, math.nan) for row in joined[keys].to_numpy()
+        ]
     return joined
 
 
@@ -300,6 +326,20 @@ def _small(found: Sequence[Block]) -> list[str]:
     if len(found) == 1:
         told.append("one dataset and model: nothing is said about others")
     return told
+
+
+def _tests(single: Sequence[Pair], alpha: float) -> list[str]:
+    """Where the exact test could not have said anything, and what was taken instead."""
+    taken = [pair for pair in single if pair.method == T_TEST]
+    if not taken:
+        return []
+    count = max(Counter((pair.dataset, pair.model) for pair in single).values())
+    seeds = "/".join(map(str, sorted({pair.n_units for pair in taken})))
+    return [
+        f"within a dataset {seeds} seeds are too few for the exact test to reach {alpha:g} over "
+        f"{count} pair{'' if count == 1 else 's'} ({seeds_needed(alpha, count)} would do): a t test "
+        "over seeds stands there"
+    ]
 
 
 def _shown(tasks: pd.DataFrame) -> str:

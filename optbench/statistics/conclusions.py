@@ -25,9 +25,11 @@ class Conclusions:
             probably better, whatever the metric's direction), ``seed_sd, item_sd, residual_sd``
             (of the score, see :mod:`.noise`), ``method, note``. Of sweeps also means over runs:
             ``rollouts, calls, tokens, cost_usd, seconds`` (phase optimise), ``validation_gap``
-            (validation less test), ``words_added``; ``usd_per_point`` and ``tokens_per_point``
-            (one hundredth of lift; NaN without lift), ``area`` (under the best validation score
-            against rollouts, up to the most that any optimizer of the block used).
+            (lift on validation less lift on test; above zero: fooled by what it selected on,
+            whatever the metric's direction), ``words_added``; ``usd_per_point`` and
+            ``tokens_per_point`` (one hundredth of lift; NaN without lift), and ``area_rollouts``,
+            ``area_tokens``, ``area_cost_usd``, ``area_seconds`` (under the best validation score,
+            up to the most that any optimizer of the block used).
         pairs: A row for each pair of optimizers ``a, b`` within a dataset and model, and one for all
             of these together (``dataset`` and ``model`` are ``"all"``): ``n_seeds, n_items,
             n_units`` (swapped by the test), ``difference, low, high`` (a less b, as it is),

@@ -90,7 +90,7 @@ def interval(
         mean,
         float(low),
         float(high),
-        float(stats.t.cdf(mean / noise.se, noise.df)),
+        float(stats.t.cdf(mean / noise.se, noise.df_tail)),
         n_seeds,
         n_items,
         noise,

@@ -9,8 +9,8 @@ from .compare import seeds_needed, smallest_p
 
 POWER = 0.8
 """Chance to find what is there, as studies are planned with (Cohen, Psychol. Bull. 112, 1992)."""
-SEED_SD = 0.03
-"""Assumed between runs of one optimizer, in points of a score of 0 to 1."""
+SEED_SD = 0.05
+"""Assumed between runs of one optimizer, in points of a score of 0 to 1; real ones may differ more."""
 DIFFERING = 0.3
 """Assumed share of items on which two optimizers' prompts differ, one right and one wrong."""
 
@@ -24,7 +24,8 @@ class Power:
         n_items: I.
         comparisons: Pairs that are corrected for.
         detectable: Smallest difference of two optimizers on one dataset that is found with
-            probability :data:`POWER`, in points of a score of 0 to 1.
+            probability :data:`POWER`, in points of a score of 0 to 1; NaN where none is: with one
+            seed, or where it would have to be larger than 1.
         smallest_p: Of the exact test on one dataset.
         seeds_needed: From which on the exact test can reach the level.
         alpha: Level.
@@ -51,7 +52,7 @@ def power(
     """The minimum detectable difference of two optimizers with the same seeds and items.
 
     ``(t(1 - alpha / 2m) + t(0.8)) se`` for m comparisons, with ``se**2 = 2 seed_sd**2 / S +
-    differing / I`` and S - 1 degrees of freedom (I - 1 with one seed): runs differ by ``seed_sd`` each,
+    differing / I`` and the S - 1 degrees of freedom that the test has: runs differ by ``seed_sd`` each,
     and ``differing`` is the variance of the difference of two answers that are 0 or 1, taken as shared
     by all seeds, the worst case. Checked against simulation.
 
@@ -65,19 +66,17 @@ def power(
     """
     from scipy.special import stdtrit  # scipy.stats alone would take a plan half a second
 
-    between = 2 * seed_sd**2 / n_seeds if n_seeds > 1 else 0.0
-    se = math.sqrt(between + differing / n_items)
-    # Items carry most of the error mostly: Satterthwaite over both sources.
-    below = differing**2 / n_items**2 / max(1, n_items - 1)
+    detectable = math.nan
     if n_seeds > 1:
-        below += between**2 / (n_seeds - 1)
-    df = max(1.0, se**4 / below)
-    quantile = stdtrit(df, 1 - alpha / 2 / comparisons) + stdtrit(df, POWER)
+        se = math.sqrt(2 * seed_sd**2 / n_seeds + differing / n_items)
+        df = n_seeds - 1
+        needed = float(stdtrit(df, 1 - alpha / 2 / comparisons) + stdtrit(df, POWER)) * se
+        detectable = needed if needed < 1 else math.nan
     return Power(
         n_seeds,
         n_items,
         comparisons,
-        min(1.0, float(quantile * se)),
+        detectable,
         smallest_p(n_seeds),
         seeds_needed(alpha, comparisons),
         alpha,

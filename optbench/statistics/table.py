@@ -63,6 +63,7 @@ def blocks(
     minimize: Sequence[str] = (),
     metrics: Mapping[str, str] | None = None,
     incomplete: bool = False,
+    finish: str = "complete the table",
 ) -> tuple[list[Block], list[str]]:
     """Divides a table into blocks.
 
@@ -74,6 +75,7 @@ def blocks(
         minimize: Datasets whose scores are better when they are lower.
         metrics: What is scored, by dataset.
         incomplete: Take what is there: items that all runs of a block have, seeds as they are.
+        finish: What would close holes of the grid, for the error.
 
     Returns:
         The blocks by dataset and model, and what was left out, in sentences.
@@ -95,19 +97,18 @@ def blocks(
         )
     found = []
     for (dataset, model), part in scores.groupby(["dataset", "model"], sort=True, observed=True):
-        cells = _cells_of(part, f"{dataset}{f' with {model}' if model else ''}", incomplete, told)
+        name = f"{dataset}{f' with {model}' if model else ''}"
+        cells = _cells_of(part, name, None if incomplete else finish, told)
         metric = (metrics or {}).get(str(dataset), "score")
         sign = -1 if dataset in minimize else 1
         found.append(Block(str(dataset), str(model), metric, sign, cells))
-    _check_grid(found, incomplete, told)
+    _check_grid(found, None if incomplete else finish, told)
     return found, told
 
 
 def _without_what_is_no_number(scores: pd.DataFrame, told: list[str]) -> pd.DataFrame:
     if scores.empty:
-        raise OptbenchError(
-            "there is no score", key="table", mend="name a sweep with finished jobs"
-        )
+        raise OptbenchError("there is no score", key="table", mend="look at what was read")
     good = np.isfinite(scores["score"].to_numpy(dtype=float))
     if not good.all():
         bad = scores[~good]
@@ -134,7 +135,9 @@ def _clustered(scores: pd.DataFrame, told: list[str]) -> pd.DataFrame:
     return means.rename(columns={"cluster": "item"})
 
 
-def _cells_of(part: pd.DataFrame, name: str, incomplete: bool, told: list[str]) -> dict[str, Cell]:
+def _cells_of(
+    part: pd.DataFrame, name: str, finish: str | None, told: list[str]
+) -> dict[str, Cell]:
     """Matrices of one block over the items that all its runs have."""
     tables = {}
     for optimizer, of_one in part.groupby("optimizer", sort=True, observed=True):
@@ -148,14 +151,14 @@ def _cells_of(part: pd.DataFrame, name: str, incomplete: bool, told: list[str]) 
     for wide, _ in tables.values():
         common &= set(wide.columns[wide.notna().all()])
     lost = len(every) - len(common)
-    if lost and not incomplete:
+    if lost and finish:
         holes = {one: int(wide.reindex(columns=every).isna().sum().sum())
                  for one, (wide, _) in tables.items()}  # fmt: skip
         missing = ", ".join(f"{one} {n}" for one, n in holes.items() if n)
         raise OptbenchError(
-            f"{name}: not every run has a score of every item; missing: {missing}",
+            _with(f"{name}: not every run has a score of every item; missing: {missing}", told),
             key="grid",
-            mend="finish the sweep (resume=), or take the items that all have (--incomplete)",
+            mend=f"{finish}, or take the items that all have (--incomplete)",
         )
     if lost:
         told.append(f"{name}: {lost} of {len(every)} items were left out, which some runs lack")
@@ -179,7 +182,7 @@ def _cells_of(part: pd.DataFrame, name: str, incomplete: bool, told: list[str]) 
     return cells
 
 
-def _check_grid(found: Sequence[Block], incomplete: bool, told: list[str]) -> None:
+def _check_grid(found: Sequence[Block], finish: str | None, told: list[str]) -> None:
     """Every optimizer on every dataset and model, with the same seeds."""
     missing = [
         f"{block.dataset}{'/' + block.model if block.model else ''}/{optimizer}"
@@ -191,13 +194,16 @@ def _check_grid(found: Sequence[Block], incomplete: bool, told: list[str]) -> No
     more = f" and {len(missing) - SHOWN} more" if len(missing) > SHOWN else ""
     count = "1 cell" if len(missing) == 1 else f"{len(missing)} cells"
     text = f"{count} of the grid missing: {', '.join(missing[:SHOWN])}{more}"
-    if not incomplete:
+    if finish:
         raise OptbenchError(
-            text,
-            key="grid",
-            mend="finish the sweep (resume=, retry_failed=), or go on without them (--incomplete)",
+            _with(text, told), key="grid", mend=f"{finish}, or go on without them (--incomplete)"
         )
     told.append(f"{text}; means of optimizers are over what each has")
+
+
+def _with(text: str, told: Sequence[str]) -> str:
+    """An error with what was left out before it, which may be its cause."""
+    return "; ".join([text, *told])
 
 
 def _holes(found: Sequence[Block]) -> list[tuple[Block, str, Any]]:

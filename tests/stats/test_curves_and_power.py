@@ -90,4 +90,17 @@ def test_more_of_anything_finds_smaller_differences() -> None:
     assert power(5, 80, comparisons=10).detectable > base
     assert power(5, 80).smallest_p == 0.0625
     assert power(5, 80).seeds_needed == 6
-    assert power(1, 10).detectable <= 1.0
+    assert math.isnan(power(1, 10).detectable)  # no verdict from one seed
+    assert math.isnan(power(2, 5, comparisons=10).detectable)  # it would be more than all
+
+
+def test_what_is_said_to_be_detectable_gets_a_verdict() -> None:
+    for seeds in (3, 5):
+        planned = power(seeds, 80, seed_sd=0.03, differing=0.3)
+        means = {"a": 0.5 + planned.detectable / 2, "b": 0.5 - planned.detectable / 2}
+        rng = np.random.default_rng(seeds)
+        verdicts = [
+            pairs_of(made(rng, means, seeds=seeds, seed_sd=0.03), 0.05, (0.0, 1.0))[0].verdict
+            for _ in range(60)
+        ]
+        assert verdicts.count("a") >= 40

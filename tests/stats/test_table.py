@@ -60,7 +60,9 @@ def test_an_item_that_a_run_lacks_is_compared_nowhere() -> None:
 def test_scores_that_are_no_number_are_counted() -> None:
     bad = table()
     bad.loc[[3, 50], "score"] = [math.nan, math.inf]
-    with pytest.raises(OptbenchError, match="not every run"):
+    with pytest.raises(
+        OptbenchError, match=r"(?s)not every run.*2 of 240 scores are no finite number"
+    ):
         blocks(bad)
     _, told = blocks(bad, incomplete=True)
     assert "2 of 240 scores are no finite number" in told[0]
@@ -116,9 +118,54 @@ def test_what_less_of_is_better() -> None:
     assert up.scores["mean"].tolist() == down.scores["mean"].tolist()
 
 
+def test_percent_or_share_the_verdicts_are_the_same() -> None:
+    rng = np.random.default_rng(3)
+    rows = pd.DataFrame([
+        {"dataset": f"d{d}", "model": "", "optimizer": o, "seed": "", "item": "",
+         "score": base + 10 * rng.normal() + 5 * d}
+        for d in range(7) for o, base in (("A", 60.0), ("B", 45.0), ("C", 44.0))
+    ])  # fmt: skip
+    rows["score"] = rows["score"].clip(0, 100)
+    percent = of_table(rows).pairs
+    share = of_table(rows.assign(score=rows["score"] / 100)).pairs
+    same = ["a", "b", "p", "p_holm", "verdict"]
+    pd.testing.assert_frame_equal(percent[same], share[same])
+    over = percent["dataset"] == "all"
+    assert (percent["difference"][over] / 100).tolist() == pytest.approx(
+        share["difference"][over].tolist()
+    )
+    more = pd.concat([rows, rows[rows.optimizer == "C"].assign(optimizer="D", score=1.0)])
+    with_bad = of_table(more).pairs
+    with_bad = with_bad[with_bad["dataset"] == "all"].set_index(["a", "b"])
+    assert with_bad.loc[("A", "B"), "p"] == percent[over].set_index(["a", "b"]).loc[("A", "B"), "p"]
+
+
+def test_a_difference_has_the_sign_of_its_scores() -> None:
+    down = of_table(table(), minimize=["one", "two"]).pairs
+    (over,) = down[down["dataset"] == "all"].to_dict("records")
+    assert (over["a"], over["b"], over["verdict"]) == ("good", "poor", "b")
+    assert over["difference"] > 0.3  # good has more of what less is better of
+    assert "turned" not in over["note"]
+    mixed = of_table(table(), minimize=["one"]).pairs
+    (over,) = mixed[mixed["dataset"] == "all"].to_dict("records")
+    assert "turned so that more is better" in over["note"]
+    assert abs(over["difference"]) < 0.2
+
+
+def test_scores_that_never_vary_are_tested_exactly() -> None:
+    flat = table().assign(score=lambda t: t["optimizer"].eq("good") * 0.2 + 0.5)
+    pair = of_table(flat[flat["dataset"] == "one"]).pairs.iloc[0]
+    assert pair["p"] == 0.25  # three seeds, all alike: 2 / 2**3
+    assert pair["verdict"] == "too few"
+    assert "could" in pair["note"]
+
+
 def test_one_seed_is_said() -> None:
     one = table().query("seed == 0")
-    assert any("one seed" in note for note in of_table(one).notes)
+    told = of_table(one.assign(baseline=0.0))
+    assert any("one seed" in note for note in told.notes)
+    assert told.scores["p_better"].isna().all()
+    assert told.scores["lift_low"].notna().all()  # of these prompts
 
 
 def test_nothing_is_refused() -> None:
