@@ -123,7 +123,7 @@ def test_percent_or_share_the_verdicts_are_the_same() -> None:
     rows = pd.DataFrame([
         {"dataset": f"d{d}", "model": "", "optimizer": o, "seed": "", "item": "",
          "score": base + 10 * rng.normal() + 5 * d}
-        for d in range(7) for o, base in (("A", 60.0), ("B", 45.0), ("C", 44.0))
+        for d in range(9) for o, base in (("A", 60.0), ("B", 45.0), ("C", 44.0))
     ])  # fmt: skip
     rows["score"] = rows["score"].clip(0, 100)
     percent = of_table(rows).pairs
