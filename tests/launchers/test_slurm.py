@@ -83,7 +83,7 @@ def test_every_way_to_fail_fails_alone(tmp_path: Path) -> None:
     done = command(
         *with_bad(tmp_path), *LOCAL, "optimizer=misbehaving",
         f"optimizer.params.mode={','.join(modes)}",
-        "hydra.launcher.timeout_s=30", cwd=tmp_path, env=environment(), timeout=500,
+        "hydra.launcher.timeout_s=60", cwd=tmp_path, env=environment(), timeout=500,
     )  # fmt: skip
     assert done.returncode == 1
     assert "5 of 6 jobs failed" in done.stderr + done.stdout
