@@ -179,7 +179,7 @@ def _add_files(commands: _Commands) -> None:
     )
     made.add_argument(
         "--reference", metavar="RUN",
-        help="whose data, budget and metric decide which rows are refused; else most rows do",
+        help="whose data, budget and metric decide which rows are refused; else most submitters do",
     )  # fmt: skip
     made = commands.add("stats", "stats", "the same statistics on any tidy table of scores")
     made.add_argument("table", metavar="TABLE", help="a .csv, .parquet or .jsonl; a row a score")
