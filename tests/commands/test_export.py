@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from commands.conftest import FAIR, POOR, Run, sweep
+from commands.conftest import FAIR, POOR, Run, fail, sweep
 from results.job_files import make
 
 from optbench.commands.formats import harmless
@@ -86,6 +86,34 @@ def test_people_read_the_same_numbers_as_on_the_screen(run: Run) -> None:
     said = run("export", "s", "--format", "latex").out
     assert "good & 0.750 &" in said
     assert "SIMULATED" in said
+
+
+@pytest.mark.parametrize("form", ["csv", "parquet", "json", "md", "latex"])
+def test_what_must_be_known_stands_beside_every_format(run: Run, form: str) -> None:
+    folder = sweep(Path("multirun/s"))
+    fail(folder / "bad", {"type": "E", "message": "no"})
+    (folder / "tickets/good/s1/items.parquet").write_bytes(b"no parquet")
+    words = ("export", "s", "--incomplete", "--format", form, "-o", f"t.{form}")
+    for table in ("scores", "items"):
+        done = run(*words, "--table", table)
+        assert done.code == 0, done.err
+        assert done.out == ""
+        assert "! SIMULATED MODEL" in done.err
+        assert "1 of 10 jobs have no result" in done.err
+        assert "1 problem while reading left something out, such as: items.parquet" in done.err
+
+
+def test_a_table_of_which_nothing_could_be_read_is_refused(run: Run) -> None:
+    folder = sweep(Path("multirun/s"), seeds=(1,))
+    for job in folder.rglob("result.json"):
+        (job.parent / "items.parquet").write_bytes(b"no parquet")
+        (job.parent / "trials.jsonl").write_text("")
+    for words in (("items",), ("scores", "--incomplete")):
+        done = run("export", "s", "--format", "csv", "-o", "t.csv", "--table", *words)
+        assert done.code == 1
+        assert "items.parquet" in done.err
+        assert not Path("t.csv").exists()
+    assert run("export", "s", "--format", "csv", "--table", "trials").code == 0  # there is none
 
 
 @pytest.mark.parametrize(
