@@ -206,7 +206,10 @@ def _score(key: dict[str, Any], jobs: pd.DataFrame) -> dict[str, Any]:
         "low": mean - half, "high": mean + half, "baseline": baseline, "lift": lift,
         "lift_low": lift - half, "lift_high": lift + half, "p_better": min(0.99, 0.5 + lift),
         "seed_sd": 0.02, "item_sd": 0.3, "residual_sd": 0.1,
-        "validation_gap": float((jobs["final_validation"] - jobs["final"]).mean()),
+        "validation_gap": float(
+            (jobs["final_validation"] - jobs["initial_validation"] - jobs["final"] + jobs["initial"])
+            .mean()
+        ),
         "method": "made up", "note": "",
     }  # fmt: skip
 

@@ -83,7 +83,9 @@ def parsed(where: Sequence[str]) -> dict[str, set[str]]:
         key, equals, value = one.partition("=")
         if not equals or not value:
             raise ConfigError(
-                f"'{visible(one, 80)}' is no key=value", key="--where", mend="--where dataset=gsm8k"
+                f"'{visible(one, 80)}' is no key=value",
+                key="--where",
+                mend="RUN --where dataset=gsm8k optimizer=gepa,few_shot",
             )
         if key not in KEYS:
             raise ConfigError(

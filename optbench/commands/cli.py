@@ -18,6 +18,12 @@ INTERRUPTED = 130
 TABLES = ("tasks", "items", "trials", "calls", "scores", "pairs", "leaderboard")
 EPILOG = """RUN: a sweep's folder, its name below ./multirun or ./outputs, or the beginning of its name.
 Exit codes: 0 done; 1 cannot be told (incomplete results, nothing in common); 2 wrong usage."""
+OF_STATS = (
+    """A column that is not named is the one that is called so: dataset, optimizer, score, ..."""
+)
+OF_SHOW = (
+    """Of an incomplete sweep it shows the jobs, says why nothing is concluded, and exits with 0."""
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -43,9 +49,9 @@ class _Commands:
     def __init__(self, parser: argparse.ArgumentParser) -> None:
         self._commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    def add(self, name: str, module: str, says: str) -> argparse.ArgumentParser:
+    def add(self, name: str, module: str, says: str, more: str = "") -> argparse.ArgumentParser:
         added = self._commands.add_parser(
-            name, help=says, description=says, epilog=EPILOG,
+            name, help=says, description=says, epilog=f"{EPILOG}\n{more}".rstrip(),
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )  # fmt: skip
         added.set_defaults(module=module)
@@ -62,9 +68,9 @@ def _run(command: argparse.ArgumentParser, *, several: bool) -> None:
 
 def _where(command: argparse.ArgumentParser) -> None:
     command.add_argument(
-        "--where", action="append", default=[], metavar="KEY=VALUE",
-        help="only tasks with this value, or with one of several: optimizer=gepa,few_shot; again for "
-        "another key",
+        "--where", action="extend", nargs="+", default=[], metavar="KEY=VALUE",
+        help="after RUN: only tasks with all of these, such as --where optimizer=gepa,few_shot seed=1 "
+        "(gepa or few_shot, and of these seed 1)",
     )  # fmt: skip
 
 
@@ -117,7 +123,8 @@ def _parser() -> argparse.ArgumentParser:
 def _add_views(commands: _Commands) -> None:
     made = commands.add("list", "listing", "sweeps that are here, newest last")
     made.add_argument("folder", metavar="FOLDER", nargs="*", help="further folders to look in")
-    made = commands.add("show", "show", "what a sweep says: leaderboard, lift, intervals, costs")
+    says = "what a sweep says: leaderboard, lift, intervals, costs"
+    made = commands.add("show", "show", says, OF_SHOW)
     _run(made, several=True)
     how = made.add_mutually_exclusive_group()
     how.add_argument(
@@ -179,9 +186,10 @@ def _add_files(commands: _Commands) -> None:
     )
     made.add_argument(
         "--reference", metavar="RUN",
-        help="whose data, budget and metric decide which rows are refused; else most rows do",
+        help="whose data, budget and metric decide which rows are refused; else most submitters do",
     )  # fmt: skip
-    made = commands.add("stats", "stats", "the same statistics on any tidy table of scores")
+    says = "the same statistics on any tidy table of scores"
+    made = commands.add("stats", "stats", says, OF_STATS)
     made.add_argument("table", metavar="TABLE", help="a .csv, .parquet or .jsonl; a row a score")
     for name, says in (
         ("dataset", "what was scored on"), ("optimizer", "what is compared"),

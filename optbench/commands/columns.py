@@ -46,7 +46,8 @@ def named_columns(path: Path, names: Mapping[str, str | None]) -> Named:
 
     Args:
         path: A file of csv, parquet or jsonl.
-        names: Columns by what they are; None where there is none.
+        names: Columns by what they are; None: the column that is called so, where there is one that
+            was not named as something else.
 
     Raises:
         ConfigError: When it cannot be read, or has no such column.
@@ -62,6 +63,9 @@ def named_columns(path: Path, names: Mapping[str, str | None]) -> Named:
         if "simulated" in table and table["simulated"].astype("str").str.lower().eq("true").any():
             notes.append(SIMULATED)
         minimize = [*table.loc[table["direction"] == "minimize", "dataset"].unique()]
+    else:
+        own = {key for key in names if key in table.columns} - set(names.values())
+        names = {key: name or (key if key in own else None) for key, name in names.items()}
     for what in _NEEDED:
         if names[what] is None:
             raise ConfigError(

@@ -22,6 +22,8 @@ from .text import signed, visible, word
 if TYPE_CHECKING:
     from optbench.results.job import Job
 
+DAY_S = 86_400.0
+
 
 @dataclass(frozen=True)
 class Line:
@@ -86,10 +88,26 @@ def _line(sweep: Sweep) -> Line:
 
 
 def _began(folder: Path, jobs: Sequence[Job]) -> float:
-    """By the oldest task.json: Hydra writes its own file anew with every launch."""
-    times = [_modified(JobFolder(job.found.path).task) for job in jobs]
+    """When the first of its jobs did, as they say themselves: of a copy all files are new.
+
+    Else by the oldest task.json, as Hydra writes its own file anew with every launch.
+    """
+    said = [began for job in jobs if (began := _started(job))]
+    times = said or [_modified(JobFolder(job.found.path).task) for job in jobs]
     known = [one for one in times if one] or [_modified(folder / "multirun.yaml")]
     return min(known)
+
+
+def _started(job: Job) -> float | None:
+    """By ``status.json``; None where it says no time that has been."""
+    from optbench.results.read import Document, UnreadableError, read_object
+
+    file = job.found.file("status")
+    try:
+        at = Document(read_object(file)).number("started_at") if file else None
+    except UnreadableError:
+        return None
+    return at if at is not None and 0 < at < time.time() + DAY_S else None
 
 
 def _modified(file: Path) -> float:
@@ -123,16 +141,23 @@ def _named(jobs: Sequence[Job], axes: Sequence[int]) -> str:
 
 
 def _best(jobs: Sequence[Job]) -> str:
-    """The optimizer with the largest mean lift; each metric's direction respected."""
+    """The optimizer with the largest mean lift; each metric's direction respected.
+
+    Of optimizers that have not finished the same datasets, models and seeds none is best.
+    """
     lifts: dict[str, list[float]] = {}
+    cells: dict[str, set[Any]] = {str(job.row.get("optimizer")): set() for job in jobs}
     for job in jobs:
         row: dict[str, Any] = job.row
         if not job.finished or row.get("final") is None or row.get("initial") is None:
             continue
         sign = -1 if row.get("direction") == "minimize" else 1
         lifts.setdefault(str(row["optimizer"]), []).append(sign * (row["final"] - row["initial"]))
+        cells[str(row["optimizer"])].add((row["dataset"], row["model"], row["seed"]))
     if not lifts:
         return "-"
+    if any(one != cells[next(iter(cells))] for one in cells.values()):
+        return "incomplete"
     name, of_one = max(lifts.items(), key=lambda one: sum(one[1]) / len(one[1]))
     simulated = any(job.row.get("simulated") for job in jobs if job.finished)
     return f"{word(name, 60)} {signed(sum(of_one) / len(of_one))}" + " SIMULATED" * simulated

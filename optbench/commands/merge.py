@@ -13,9 +13,10 @@ from optbench.complaints import counted
 from optbench.errors import ConfigError, OptbenchError
 
 from .columns import KINDS, SIMULATED
+from .doubles import contradictions, distinct
 from .formats import write
 from .merged import read_merged, rows_of
-from .refusals import Refusal, distinct, divided
+from .refusals import Refusal, divided
 from .sweeps import find
 from .text import visible, word
 
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 FORMATS = {".parquet": "parquet", ".csv": "csv"}
+LINES = 30
+"""That are said about tasks which several have."""
 
 
 def run(given: argparse.Namespace) -> int:
@@ -50,9 +53,12 @@ def run(given: argparse.Namespace) -> int:
     if unused:
         raise ConfigError(f"--name names what is not merged: {visible(min(unused))}", key="--name")
     together = pd.concat(parts, ignore_index=True)
-    kept, again = distinct(together)  # first: what is there twice must not outvote others
-    kept, refused = divided(kept, pd.Series(decides, together.index) if reference else None)
-    _tell(len(together), kept, refused, again)
+    deciding = pd.Series(decides, together.index) if reference else None
+    # Checked first: a bad row must not stand in the place of the same task's good one.
+    fitting, refused, ties = divided(together, deciding)
+    kept, against, again = distinct(fitting, deciding)
+    refused += against
+    _tell(len(together), kept, refused, [*ties, *contradictions(together, kept), *again])
     if kept.empty:
         raise OptbenchError("no row is left", key="merge", mend="merge sweeps with finished jobs")
     write(kept, FORMATS[given.output.suffix], given.output)
@@ -104,17 +110,20 @@ def _rows(one: str, names: dict[str, str]) -> pd.DataFrame:
     return rows_of(runs, sweep.id, names.get(_key(one), sweep.id))
 
 
-def _tell(total: int, kept: pd.DataFrame, refused: Sequence[Refusal], again: Sequence[str]) -> None:
+def _tell(total: int, kept: pd.DataFrame, refused: Sequence[Refusal], lines: Sequence[str]) -> None:
     for one in refused:
         who, dataset = word(one.who, 60), word(one.dataset, 60)
         _say(f"refused: {counted(one.n, 'row')} of {who}, {dataset}: {one.why}")
-    for line in again[:20]:
+    for line in lines[:LINES]:
         _say(line)
-    if len(again) > 20:
-        _say(f"and {len(again) - 20} more that are there already with other scores")
+    if len(lines) > LINES:
+        _say(f"and {len(lines) - LINES} more lines about tasks that are there more than once")
     if len(kept) and kept["simulated"].fillna(False).any():
         _say(f"! {SIMULATED}")
-    _say(f"{counted(total, 'row')} read, {sum(one.n for one in refused)} refused, {len(kept)} kept")
+    n = sum(one.n for one in refused)
+    again = total - n - len(kept)
+    also = f"{again} there already, " if again else ""
+    _say(f"{counted(total, 'row')} read, {n} refused, {also}{len(kept)} kept")
 
 
 def _say(line: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -18,8 +19,12 @@ MUST_AGREE = (
     ("metric", "metric"),
     ("metric_params", "parameters of the metric"),
     ("metric_version", "version of the metric"),
+    ("direction", "direction of the metric"),
 )
 """Columns that all rows of a dataset must have alike, and what they are called."""
+
+Tasks = dict[tuple[Any, ...], set[Any]]
+"""Identities by the values of :data:`MUST_AGREE` that their rows have."""
 
 
 @dataclass(frozen=True)
@@ -39,14 +44,30 @@ class Refusal:
     n: int
 
 
+@dataclass(frozen=True)
+class _Chosen:
+    """What the rows of a dataset must have.
+
+    Attributes:
+        key: Values of :data:`MUST_AGREE`.
+        has: Who has it, with a verb: ``the reference has``.
+        tie: What is said where as many are for another; empty where that is not so.
+    """
+
+    key: tuple[Any, ...]
+    has: str
+    tie: str = ""
+
+
 def divided(
     rows: pd.DataFrame, reference: pd.Series | None = None
-) -> tuple[pd.DataFrame, list[Refusal]]:
-    """The rows that may stand beside each other, and the others.
+) -> tuple[pd.DataFrame, list[Refusal], list[str]]:
+    """The rows that may stand beside each other, the others, and the ties that were broken.
 
     What a dataset's rows must agree on (:data:`MUST_AGREE`) is decided by the rows of the reference,
-    where there is one that has the dataset; else by the most rows, and of as many by those that came
-    first. Rows of one budget never stand beside those of another.
+    where it has the dataset; else each submitter has one vote, so that rows which are there again
+    outvote nobody. Of as many votes those with more tasks win, then those that came first; that is
+    said. Rows of one budget never stand beside those of another.
 
     Args:
         rows: All of them, in the order in which they came.
@@ -56,75 +77,77 @@ def divided(
 
     keep = pd.Series(True, index=rows.index)
     refused: list[Refusal] = []
+    ties: list[str] = []
     of_reference = pd.Series(False, index=rows.index) if reference is None else reference
     for dataset, alike in rows.groupby("dataset", sort=True, observed=True):
         deciding = alike[of_reference[alike.index]]
-        by = "the reference" if len(deciding) else "most rows of the dataset"
-        chosen = _most(deciding if len(deciding) else alike)
-        reasons = [_reason(row, chosen, by) for row in _keys(alike)]
+        chosen = _of_reference(deciding, alike) if len(deciding) else _voted(alike)
+        ties += [f"{word(dataset, 60)}: {chosen.tie}"] if chosen.tie else []
+        reasons = [_reason(row, chosen) for row in keys(alike, MUST_AGREE)]
         for at, reason in zip(alike.index, reasons, strict=True):
             keep[at] = reason is None
         told = alike.assign(why=reasons)
         told = told[told["why"].notna()]
         for (who, why), group in told.groupby(["submitter", "why"], sort=False, observed=True):
             refused.append(Refusal(str(who), str(dataset), str(why), len(group)))
-    return rows[keep], refused
+    return rows[keep], refused, ties
 
 
-def distinct(rows: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
-    """Each task once, the first that came; and what is said of the others.
-
-    Args:
-        rows: In the order in which they came.
-    """
-    again = rows.duplicated("identity")
-    first = rows[~again].set_index("identity")
-    same: dict[str, int] = {}
-    told: list[str] = []
-    for row in rows[again].to_dict("records"):
-        kept = first.loc[row["identity"]]
-        if row["final"] == kept["final"] and row["initial"] == kept["initial"]:
-            same[str(row["submitter"])] = same.get(str(row["submitter"]), 0) + 1
-            continue
-        told.append(
-            f"{_task(row)} of {word(row['submitter'], 60)} is there already from "
-            f"{word(kept['submitter'], 60)}, with another score: {row['final']:.6g} here, "
-            f"{kept['final']:.6g} there, which is kept"
-        )
-    counts = [f"{n} of {word(who, 60)} are there already, with the same scores"
-              for who, n in same.items()]  # fmt: skip
-    return rows[~again], counts + told
+def keys(rows: pd.DataFrame, columns: Sequence[tuple[str, str]]) -> list[tuple[Any, ...]]:
+    """What rows say in these columns, each with its name; what is not known is None."""
+    values = [rows[name].astype("object").where(rows[name].notna(), None) for name, _ in columns]
+    return list(zip(*values, strict=True))
 
 
-def _keys(rows: pd.DataFrame) -> list[tuple[Any, ...]]:
-    columns = [rows[name].astype("object").where(rows[name].notna(), None)
-               for name, _ in MUST_AGREE]  # fmt: skip
-    return list(zip(*columns, strict=True))
-
-
-def _most(rows: pd.DataFrame) -> tuple[Any, ...]:
-    counts: dict[tuple[Any, ...], int] = {}
-    for key in _keys(rows):
-        counts[key] = counts.get(key, 0) + 1
-    return max(counts, key=lambda key: counts[key])  # of as many, the first
-
-
-def _reason(row: tuple[Any, ...], chosen: tuple[Any, ...], by: str) -> str | None:
-    wrong = [
-        f"{what} {_short(mine)}, where {by} {'has' if by.startswith('the ') else 'have'} "
-        f"{_short(theirs)}"
-        for (_, what), mine, theirs in zip(MUST_AGREE, row, chosen, strict=True)
-        if mine != theirs
-    ]
-    return "; ".join(wrong) or None
-
-
-def _short(value: Any) -> str:
+def short(value: Any) -> str:
+    """A value in a sentence; of a fingerprint its beginning."""
     if value is None:
         return "unknown"
     text = str(value)
     return text[:8] if len(text) == 64 and text.isalnum() else f"'{visible(text, 80)}'"
 
 
-def _task(row: Any) -> str:
-    return f"{word(row['dataset'], 60)}/{word(row['optimizer'], 60)}/seed {row['seed']}"
+def _of_reference(rows: pd.DataFrame, alike: pd.DataFrame) -> _Chosen:
+    return _Chosen(_vote(_tasks(rows), _tasks(alike)), "the reference has")
+
+
+def _voted(rows: pd.DataFrame) -> _Chosen:
+    tasks = _tasks(rows)
+    votes: dict[tuple[Any, ...], list[str]] = {}
+    for who, own in rows.groupby("submitter", sort=False, observed=True, dropna=False):
+        votes.setdefault(_vote(_tasks(own), tasks), []).append(str(who))
+    best = max(votes, key=lambda key: (len(votes[key]), len(tasks[key])))
+    even = [key for key in votes if key != best and len(votes[key]) == len(votes[best])]
+    who = word(votes[best][0], 60)
+    if not even:
+        several = sum(map(len, votes.values())) > 1
+        return _Chosen(best, "most submitters have" if several else "most rows have")
+    more = all(len(tasks[key]) < len(tasks[best]) for key in even)
+    against = ", ".join(word(votes[key][0], 60) for key in even[:5])
+    tie = (
+        f"as many are for {against} as for {who}, which {'has more tasks' if more else 'came first'} "
+        "and is kept; --reference RUN decides it"
+    )
+    return _Chosen(best, f"{who} has", tie)
+
+
+def _vote(own: Tasks, all_: Tasks) -> tuple[Any, ...]:
+    """What most tasks of one submitter have; of as many, what most of all submitters have."""
+    return max(own, key=lambda key: (len(own[key]), len(all_[key])))
+
+
+def _tasks(rows: pd.DataFrame) -> Tasks:
+    """Identities by what their rows say, in the order in which that came."""
+    found: Tasks = {}
+    for key, identity in zip(keys(rows, MUST_AGREE), rows["identity"], strict=True):
+        found.setdefault(key, set()).add(identity)
+    return found
+
+
+def _reason(row: tuple[Any, ...], chosen: _Chosen) -> str | None:
+    wrong = [
+        f"{what} {short(mine)}, where {chosen.has} {short(theirs)}"
+        for (_, what), mine, theirs in zip(MUST_AGREE, row, chosen.key, strict=True)
+        if mine != theirs
+    ]
+    return "; ".join(wrong) or None

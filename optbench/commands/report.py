@@ -11,7 +11,7 @@ from typing import Any
 from optbench.complaints import counted
 from optbench.errors import OptbenchError
 
-from . import remotes
+from . import launched, remotes
 from .chosen import runs_of
 from .screen import console, say
 from .sweeps import find_all
@@ -27,7 +27,9 @@ def run(given: argparse.Namespace) -> int:
 
     said = of_runs(runs, alpha=given.alpha, incomplete=given.incomplete)
     output = given.output or Path(f"report-{sweeps[0].id}.html")
-    page.write(runs, said, said.curves, output, command=_command(given, sweeps))
+    launches = [one for sweep in sweeps if (one := launched.command(sweep.folder))]
+    again = _command(given, sweeps)
+    page.write(runs, said, said.curves, output, command=again, launches=launches)
     on = console()
     for note in said.notes:
         say(on, f"! {note}", "yellow")

@@ -189,7 +189,7 @@ def noise(said: Conclusions) -> Iterator[Table]:
     below = ["seeds, items, rest: standard deviations of the test score by where they come from."]
     if ours:
         below.append(
-            "gap: validation less test score of the final prompt, which validation selected; words: "
+            "gap: lift on validation less lift on test (positive: overfitting); words: "
             "added to the prompt; tokens, time: of one run's search."
         )
     for (dataset, model), part in said.scores.groupby(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
+from itertools import permutations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -54,13 +56,21 @@ def leaderboard(conclusions: Conclusions) -> dict[str, Any]:
         {key: _short(one) if isinstance(one, str) else _number(one) for key, one in row.items()}
         for row in frame.to_dict("records")
     ]
-    for row in rows:
-        row["agree"] = row["place"] == row["place_by_rank"]
     friedman = {
         key: _short(one) if isinstance(one, str) else _number(one)
         for key, one in conclusions.friedman.items()
     }
-    return {"rows": rows, "friedman": friedman, "agree": all(row["agree"] for row in rows)}
+    return {"rows": rows, "friedman": friedman, "agree": not _opposed(rows)}
+
+
+def _opposed(rows: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether some two optimizers stand in one order by mean and in the other by rank; a tie is none."""
+    known = [(row["place"], row["place_by_rank"]) for row in rows]
+    return any(
+        a < b and by_rank_a > by_rank_b
+        for (a, by_rank_a), (b, by_rank_b) in permutations(known, 2)
+        if None not in (a, b, by_rank_a, by_rank_b)
+    )
 
 
 def provenance(tasks: pd.DataFrame) -> dict[str, Any]:

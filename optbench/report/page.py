@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import os
+from collections.abc import Sequence
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -41,6 +42,7 @@ def write(
     path: Path,
     *,
     command: str = "",
+    launches: Sequence[str] = (),
     title: str = "optbench report",
 ) -> Path:
     """Writes the report.
@@ -52,6 +54,7 @@ def write(
             so far on a grid of x; axis is ``rollouts``, ``tokens``, ``cost_usd`` or ``seconds``.
         path: Of the file; it is replaced whole.
         command: The command that makes this page anew.
+        launches: The commands that run its sweeps anew, untrusted.
         title: Of the page.
 
     Returns:
@@ -60,7 +63,7 @@ def write(
     Raises:
         OptbenchError: When the extra ``report`` is not installed, or the file cannot be written.
     """
-    document = html(runs, conclusions, curves, command=command, title=title)
+    document = html(runs, conclusions, curves, command=command, launches=launches, title=title)
     path = Path(path)
     aside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
@@ -75,7 +78,13 @@ def write(
 
 
 def html(
-    runs: Runs, conclusions: Conclusions, curves: pd.DataFrame, *, command: str, title: str
+    runs: Runs,
+    conclusions: Conclusions,
+    curves: pd.DataFrame,
+    *,
+    command: str,
+    title: str,
+    launches: Sequence[str] = (),
 ) -> str:
     """The document, see :func:`write`."""
     blocks = Blocks()
@@ -112,6 +121,7 @@ def html(
             counts={name: len(one["data"][0]) for name, one in shown.items()},
             limit=opened.limit,
             command=command,
+            launches=list(launches),
         )
     )
 

@@ -59,6 +59,7 @@ PAIRS = (
     Column("p", "p", "p"),
     Column("p_holm", "p (Holm)", "p"),
     Column("smallest_p", "Smallest p", "p"),
+    Column("method", "Test"),
     Column("n_items", "Items", "int"),
     Column("n_seeds", "Seeds", "int"),
     Column("note", "Note"),

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import fcntl
 import os
+import shutil
 import time
 from pathlib import Path
 
 import pytest
-from commands.conftest import Run, sweep
+from commands.conftest import Run, fail, sweep
 from results.job_files import make
 
 from optbench.commands.sweeps import Sweep, find, is_under_way
 from optbench.errors import ConfigError
-from optbench.results.layout import SharedFolder
+from optbench.results.layout import JobFolder, SharedFolder, write_json
 
 
 def test_an_id_its_beginning_and_a_path_name_the_same(
@@ -83,6 +84,28 @@ def test_list_is_in_order_of_time_and_says_states_and_the_best(run: Run, tmp_pat
     assert "6 success" in done.out
     assert "good +0.500" in done.out
     assert "SIMULATED" in done.out
+
+
+def test_list_names_no_best_of_unequal_grids(run: Run) -> None:
+    folder = sweep(Path("multirun/s"), datasets=("tickets", "gsm8k"), seeds=(1, 2))
+    assert "good +0.500" in run("list").out
+    shutil.rmtree(folder / "gsm8k/none/s2")
+    done = run("list").out
+    assert "incomplete" in done
+    assert "good" not in done
+    for optimizer in ("good", "fair"):  # what all have not, none has ahead of others
+        shutil.rmtree(folder / f"gsm8k/{optimizer}/s2")
+    assert "good +0.500" in run("list").out
+    fail(folder / "bad", {"type": "E", "message": "no"})
+    assert "incomplete" in run("list").out
+
+
+def test_list_says_when_jobs_began_whatever_the_files_say(run: Run) -> None:
+    folder = sweep(Path("multirun/copy"), seeds=(1, 2))
+    for at, job in enumerate(sorted(folder.rglob("result.json"))):
+        began = {0: 1e300, 1: 1_700_000_000.0}.get(at, 1_800_000_000.0)
+        write_json(JobFolder(job.parent).status, {"state": "success", "started_at": began})
+    assert time.strftime("%Y-%m-%d", time.localtime(1_700_000_000)) in run("list").out
 
 
 def test_list_respects_the_direction(run: Run) -> None:

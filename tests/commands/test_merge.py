@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pandas as pd
@@ -58,8 +59,7 @@ def test_a_merged_file_takes_further_sweeps_and_doubles_none(run: Run) -> None:
 @pytest.mark.parametrize(
     ("changes", "why"),
     [
-        ({"budget": {"trials": 9}}, "budget 'trials=9', where most rows of the dataset have "
-                                    "'trials=2, usd=0.5'"),
+        ({"budget": {"trials": 9}}, "budget 'trials=9', where a has 'trials=2, usd=0.5'"),
         ({"fingerprints": {"train": "train-rows", "validation": "validation-rows", "test": "x"}},
          "test items 'x'"),
         ({"objective": "contains"}, "metric 'contains'"),
@@ -74,10 +74,12 @@ def test_what_differs_is_refused_with_the_reason(
     assert done.code == 1
     assert "refused: 2 rows of b, tickets:" in done.err
     assert why in done.err
+    assert "tickets: as many are for b as for a, which has more tasks and is kept" in done.err
     assert set(pd.read_csv("m.csv")["optimizer"]) == {"gepa"}
     other = run("merge", "a", "b", "--reference", "b", "-o", "m.csv")
     assert "refused: 3 rows of a" in other.err
     assert "where the reference has" in other.err
+    assert "as many" not in other.err
     assert set(pd.read_csv("m.csv")["optimizer"]) == {"few_shot"}
 
 
@@ -87,7 +89,74 @@ def test_rows_that_are_there_twice_outvote_nobody(run: Run) -> None:
     run("merge", "b", "-o", "b.csv")
     run("merge", "b", "-o", "b2.csv")
     done = run("merge", "b", "b.csv", "b2.csv", "a", "-o", "m.csv")
-    assert "refused: 1 row of b" in done.err
+    assert "refused: 3 rows of b" in done.err
+
+
+def test_each_submitter_has_one_vote(run: Run) -> None:
+    mine("a", "gepa", seeds=(1, 2, 3, 4, 5), budget={"trials": 9})
+    mine("b", "few_shot", seeds=(1,))
+    mine("c", "none", seeds=(1,))
+    done = run("merge", "a", "b", "c", "-o", "m.csv")
+    assert (
+        "refused: 5 rows of a, tickets: budget 'trials=9', where most submitters have" in done.err
+    )
+    assert set(pd.read_csv("m.csv")["optimizer"]) == {"few_shot", "none"}
+
+
+def altered(copy: str) -> None:
+    """The sweep ``a``, and its copy with other test items of one dataset and another budget."""
+    seeds = (1, 2, 3)
+    for dataset in ("arithmetic", "tickets"):
+        for optimizer in ("gepa", "few_shot"):
+            for seed in seeds:
+                make(Path(f"a/{dataset}/{optimizer}/s{seed}"), dataset=dataset, optimizer=optimizer,
+                     seed=seed)  # fmt: skip
+    shutil.copytree("a", copy)
+    for file in Path(copy).rglob("result.json"):
+        told = json.loads(file.read_text())
+        if told["dataset"] == "arithmetic":
+            told["fingerprints"]["test"] = "0" * 64
+        elif told["optimizer"] == "few_shot":
+            told["budget"]["trials"] = 99
+        file.write_text(json.dumps(told))
+
+
+def test_a_bad_copy_neither_displaces_good_rows_nor_hides(run: Run) -> None:
+    altered("b2")
+    done = run("merge", "b2", "a", "-o", "m.csv")
+    assert done.code == 1
+    assert "refused: 3 rows of b2, tickets: budget 'trials=99, usd=0.5', where most" in done.err
+    assert "conflict: 3 tasks of b2, tickets: the same by identity as of a, yet budget" in done.err
+    assert "arithmetic: as many are for a as for b2, which came first" in done.err
+    assert "conflict: 6 tasks of a, arithmetic: the same by identity as of b2" in done.err
+    assert "3 of a are there already" in done.err
+    table = pd.read_csv("m.csv")
+    tickets = table[table["dataset"] == "tickets"]
+    assert tickets.groupby("optimizer").size().to_dict() == {"few_shot": 3, "gepa": 3}
+    assert set(tickets["budget"]) == {"trials=2, usd=0.5"}
+
+
+@pytest.mark.parametrize(("reference", "mark"), [("a", "test-rows"), ("b2", "0" * 64)])
+def test_the_reference_decides_whatever_came_first(run: Run, reference: str, mark: str) -> None:
+    altered("b2")
+    other = "a" if reference == "b2" else "b2"
+    for words in (("a", "b2"), ("b2", "a")):
+        done = run("merge", *words, "--reference", reference, "-o", "m.csv")
+        assert done.code == 1
+        assert f"refused: 6 rows of {other}, arithmetic: test items" in done.err
+        assert "refused: 3 rows of b2, tickets: budget 'trials=99" in done.err
+        table = pd.read_csv("m.csv", dtype="str")
+        assert set(table.loc[table["dataset"] == "arithmetic", "fingerprint_test"]) == {mark}
+        assert len(table) == 12
+
+
+def test_a_task_of_two_models_is_a_conflict(run: Run) -> None:
+    for folder, model in (("a", "small"), ("b", "large")):
+        make(Path(folder) / "x", identity="1" * 64, model=model)
+    done = run("merge", "a", "b", "-o", "m.csv")
+    assert done.code == 1
+    assert "the same identity as of a, yet model 'large' here, 'small' there" in done.err
+    assert list(pd.read_csv("m.csv")["model"]) == ["small"]
 
 
 def test_another_score_of_the_same_task_is_told(run: Run) -> None:

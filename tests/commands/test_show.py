@@ -84,6 +84,13 @@ def test_where_keeps_what_has_the_values(run: Run) -> None:
     assert "18 jobs" in run("show", "s", "--where", "budget=trials=2").out
     assert "18 jobs" in run("show", "s", "--where", "budget=trials_2").out
     assert "6 jobs" in run("show", "s", "--where", "seed=2").out
+    several = run("show", "s", "--where", "dataset=gsm8k", "optimizer=good,none", "--detailed").out
+    assert "6 jobs (6 success)" in several
+    assert "2 jobs" in run("show", "s", "--where", "dataset=gsm8k", "seed=2", "--where",
+                           "optimizer=good,none").out  # fmt: skip
+    swallowed = run("show", "s", "--where", "dataset=gsm8k", "s")
+    assert swallowed.code == 2
+    assert "RUN --where" in swallowed.err
 
 
 @pytest.mark.parametrize(
@@ -137,6 +144,14 @@ def test_files_that_are_broken_are_named_and_counted(run: Run) -> None:
     assert "unreadable" in done.out
     assert "truncated" in done.out
     assert "1 problem while reading, 1 of which left something out" in run("show", "s").out
+
+
+def test_help_says_when_show_exits_with_0(run: Run) -> None:
+    assert (
+        "incomplete sweep it shows the jobs, says why nothing is concluded, and exits with 0"
+        in (run("show", "--help").out)
+    )
+    assert "exits with 0" not in run("export", "--help").out
 
 
 def test_help_is_quick_and_imports_no_tables() -> None:

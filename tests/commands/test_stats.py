@@ -66,6 +66,22 @@ def test_seeds_and_items_are_paired_in_every_format(run: Run, kind: str) -> None
     assert told["leaderboard"][0]["optimizer"] == "b"
 
 
+def test_columns_that_are_called_so_need_no_naming(run: Run) -> None:
+    names = {"d": "dataset", "o": "optimizer", "s": "seed", "i": "item", "y": "score"}
+    scores().to_csv("short.csv", index=False)
+    scores().rename(columns=names).to_csv("t.csv", index=False)
+    told = run("stats", "short.csv", *NAMED, "--raw").out
+    assert run("stats", "t.csv", "--raw").out == told.replace("short.csv", "t.csv")
+    # A column that is named as one thing is not another, too.
+    scores().rename(columns={**names, "i": "model"}).to_csv("m.csv", index=False)
+    done = json.loads(run("stats", "m.csv", "--item", "model", "--raw").out)
+    assert {(row["model"], row["n_items"]) for row in done["scores"]} == {("", 8)}
+    scores().rename(columns={"d": "dataset", "y": "score"}).to_csv("no.csv", index=False)
+    refused = run("stats", "no.csv")
+    assert refused.code == 2
+    assert "which column is the optimizer?" in refused.err
+
+
 def test_a_hole_is_refused_unless_asked_for(run: Run) -> None:
     scores()[1:].to_csv("t.csv", index=False)
     done = run("stats", "t.csv", *NAMED)

@@ -122,7 +122,7 @@ def test_all_figures_of_the_statistics_are_there(browser: Browser, study: Path) 
     browser.choose("[data-table=pairs]", "Verdict", "tie")
     rows = browser.all("[data-table=pairs] tbody tr")
     assert rows
-    assert all(row.text.endswith("0.400 1.000 1.0e-6 20 3") for row in rows)
+    assert all(row.text.endswith("0.400 1.000 <0.001 made up 20 3") for row in rows)
 
 
 def test_an_unfinished_job_has_its_error_and_no_items(browser: Browser, study: Path) -> None:

@@ -180,6 +180,31 @@ def test_prompts_of_any_shape_are_shown_or_left_out(prompt: Any) -> None:
     assert html_of(runs)
 
 
+@pytest.mark.parametrize(
+    ("by_rank", "differ"),
+    [((1, 2, 3), False), ((1, 1, 3), False), ((1, 1, 1), False), ((2, 1, 3), True),
+     ((1, 3, 2), True)],
+)  # fmt: skip
+def test_orders_differ_only_where_two_are_opposed(by_rank: tuple[int, ...], differ: bool) -> None:
+    runs = made_up.runs(("d",), ("none", "few_shot", "parameter"), seeds=1)
+    told = made_up.conclusions(runs.tasks)
+    told.leaderboard["place_by_rank"] = by_rank
+    document = page.html(runs, told, made_up.curves(runs.tasks), command="", title="t")
+    assert ("The two orders differ." in document) is differ
+
+
+def test_pairs_name_their_test_and_small_p_values_are_below_something() -> None:
+    runs = made_up.runs(("d",), seeds=1)
+    told = made_up.conclusions(runs.tasks)
+    told.friedman["p"] = 1e-7
+    document = page.html(runs, told, made_up.curves(runs.tasks), command="", title="t")
+    pairs = blocks_of(document)[-1]["tables"]["pairs"]
+    at = [column["name"] for column in pairs["columns"]].index("method")
+    assert set(pairs["data"][at]) == {"made up"}
+    assert "equal ranks: p &lt; 0.001" in document
+    assert "Overfitting: lift on validation less lift on test" in document
+
+
 def test_nothing_finished_still_makes_a_page() -> None:
     runs = made_up.runs(("d",), ("none", "few_shot"), seeds=1)
     told = made_up.conclusions(runs.tasks)

@@ -85,7 +85,7 @@ const WRITE = {
   int: (value) => whole.format(value),
   score: (value) => three.format(value),
   signed: (value) => (value < 0 ? "\u2212" : value > 0 ? "+" : "") + three.format(Math.abs(value)),
-  p: (value) => (value < 0.001 ? value.toExponential(1) : three.format(value)),
+  p: (value) => (value < 0.001 ? "<0.001" : three.format(value)),
   usd: (value) => (value === 0 ? "0" : value < 0.01 ? value.toPrecision(2) : value.toFixed(2)),
   seconds: (value) => (value < 10 ? value.toFixed(1) : whole.format(value)),
 };

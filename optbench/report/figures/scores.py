@@ -113,7 +113,7 @@ def _intervals() -> Rows:
 
 
 def validation_gap(scores: pd.DataFrame, order: Sequence[str] | None = None) -> Spec:
-    """Validation less test score of the final prompt: what the selection overfitted.
+    """Lift on validation less lift on test, positive for overfitting: what selection gained alone.
 
     Args:
         scores: As in :class:`optbench.statistics.conclusions.Conclusions`.
@@ -129,13 +129,19 @@ def validation_gap(scores: pd.DataFrame, order: Sequence[str] | None = None) -> 
         }
         for row, unit in zip(_tuples(frame), units(frame), strict=True)
     )
-    tooltip = [_OPTIMIZER, told("gap", "Validation − test", "+.4~f")]
+    tooltip = [_OPTIMIZER, told("gap", "Validation − test lift", "+.4~f")]
     bar = {
         "mark": {"type": "bar", "height": 9, "cornerRadius": 2},
-        "encoding": {"x": quantity("gap", "Validation − test"), "tooltip": tooltip},
+        "encoding": {
+            "x": quantity("gap", "Overfitting (lift on validation − lift on test)"),
+            "tooltip": tooltip,
+        },
     }
     spec = by_unit({"encoding": {"y": names_axis()}, "layer": [zero(), bar, beside()]}, rows)
-    return {"description": "Validation score less test score by optimizer", **spec}
+    return {
+        "description": "Overfitting: lift on validation less lift on test, by optimizer",
+        **spec,
+    }
 
 
 def _panel(unit: str, row: Any) -> str:
