@@ -13,7 +13,7 @@ from .sweeps import Sweep, find_all
 from .text import visible
 
 if TYPE_CHECKING:
-    from optbench.results.load import Runs
+    from optbench.results.runs import Runs
 
 KEYS = (
     "dataset", "optimizer", "model", "seed", "budget", "agent", "optimizer_model", "judge_model",
@@ -29,7 +29,7 @@ def runs_of(given: argparse.Namespace) -> tuple[list[Sweep], Runs]:
         ConfigError: When a sweep is not to be found, or no task has a value.
         OptbenchError: When a sweep holds no job.
     """
-    from optbench.results.load import load
+    from optbench.results.runs import load
 
     named = given.run if isinstance(given.run, list) else [given.run]
     sweeps = find_all(named)

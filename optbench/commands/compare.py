@@ -23,7 +23,7 @@ from .text import between, chance, decimals, number, signed, visible, word
 if TYPE_CHECKING:
     import pandas as pd
 
-    from optbench.results.load import Runs
+    from optbench.results.runs import Runs
     from optbench.statistics.compare import Pair
 
 KEYS = ["dataset", "model", "optimizer"]
@@ -55,7 +55,7 @@ class Cell:
 
 def run(given: argparse.Namespace) -> int:
     """Prints it; 1 where no cell is in both, with ``--strict`` also where B is worse."""
-    from optbench.results.load import load
+    from optbench.results.runs import load
 
     sweeps = [find(given.a), find(given.b)]
     both = [kept(load(one.folder), given.where) for one in sweeps]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import pandas as pd
 
-    from optbench.results.load import Runs
+    from optbench.results.runs import Runs
     from optbench.statistics.conclusions import Conclusions
 
 READ = ("tasks", "items", "trials", "calls")

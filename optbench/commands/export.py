@@ -21,7 +21,7 @@ from .views import leaderboard, pairs, scores
 if TYPE_CHECKING:
     import pandas as pd
 
-    from optbench.results.load import Runs
+    from optbench.results.runs import Runs
     from optbench.statistics.conclusions import Conclusions
 
 

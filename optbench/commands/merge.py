@@ -89,7 +89,7 @@ def _key(word_: str) -> str:
 
 
 def _rows(one: str, names: dict[str, str]) -> pd.DataFrame:
-    from optbench.results.load import load
+    from optbench.results.runs import load
 
     path = Path(one)
     if path.is_file():

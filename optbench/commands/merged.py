@@ -20,7 +20,7 @@ from .text import visible
 if TYPE_CHECKING:
     import pandas as pd
 
-    from optbench.results.load import Runs
+    from optbench.results.runs import Runs
 
 VERSION = 1
 """Of the file's columns."""

@@ -23,7 +23,7 @@ from .text import number, visible, word
 if TYPE_CHECKING:
     import pandas as pd
 
-    from optbench.results.load import Runs
+    from optbench.results.runs import Runs
     from optbench.statistics.conclusions import Conclusions
 
 ORDER = ("running", "failed", "unreadable", "interrupted", "waiting", "success")

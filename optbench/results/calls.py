@@ -31,7 +31,7 @@ _LARGE = 2**53
 
 
 def read_calls(jobs: Sequence[Job], problems: Problems) -> pd.DataFrame:
-    """One row a call, in the order in which they ended; see :attr:`.load.Runs.calls`."""
+    """One row a call, in the order in which they ended; see :attr:`.runs.Runs.calls`."""
     import numpy as np
     import pandas as pd
     import pyarrow as pa

@@ -31,7 +31,7 @@ MAX_TEXT_BYTES = 2**30
 
 
 def read_items(jobs: Sequence[Job], problems: Problems) -> pd.DataFrame:
-    """One row a job, phase (baseline or final), slice and item; see :attr:`.load.Runs.items`.
+    """One row a job, phase (baseline or final), slice and item; see :attr:`.runs.Runs.items`.
 
     Args:
         jobs: Those to read, in order.

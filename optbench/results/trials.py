@@ -30,7 +30,7 @@ COLUMNS = {
 
 
 def read_trials(jobs: Sequence[Job], problems: Problems) -> pd.DataFrame:
-    """One row a trial, in the order in which they ended; see :attr:`.load.Runs.trials`."""
+    """One row a trial, in the order in which they ended; see :attr:`.runs.Runs.trials`."""
     import numpy as np
     import pandas as pd
 

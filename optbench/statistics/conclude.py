@@ -21,7 +21,7 @@ from .table import ONE, Block, Cell, blocks
 if TYPE_CHECKING:
     import pandas as pd
 
-    from optbench.results.load import Runs
+    from optbench.results.runs import Runs
 
 FINISH = "finish the sweep (resume=, retry_failed=)"
 SPENT = ("rollouts", "calls", "tokens", "cost_usd", "seconds")

@@ -25,7 +25,7 @@ from support import command
 
 from optbench.report import page
 from optbench.results.layout import JobFolder, write_items, write_json
-from optbench.results.load import load
+from optbench.results.runs import load
 from optbench.statistics.conclude import of_runs
 
 DATASETS, MODELS, OPTIMIZERS, SEEDS, ITEMS = 5, 2, 6, 5, 100

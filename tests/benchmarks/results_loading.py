@@ -35,7 +35,7 @@ TASK = (
 def read(sweep: str, *, calls: bool) -> None:
     """Reads in this process, and prints seconds so far and peak memory after each table, as JSON."""
     began = time.perf_counter()
-    from optbench.results.load import load
+    from optbench.results.runs import load
 
     runs = load(sweep)
     for name in ("tasks", "items", "trials", "calls")[: 4 if calls else 3]:

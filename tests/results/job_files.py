@@ -13,7 +13,7 @@ from typing import Any
 from optbench.models.calls import COLUMNS
 from optbench.models.ledger import SCHEMA_VERSION as CALLS_VERSION
 from optbench.results.layout import JobFolder, write_items, write_json
-from optbench.results.load import Runs
+from optbench.results.runs import Runs
 
 METRICS = ("exact_match", "contains")
 ITEMS = ("i1", "i2", "i3", "i4")

@@ -23,7 +23,7 @@ from job_files import (
 from optbench.errors import OptbenchError
 from optbench.results import read as read_module
 from optbench.results.layout import write_json
-from optbench.results.load import load
+from optbench.results.runs import load
 
 
 def test_folders_that_are_no_sweep(tmp_path: Path) -> None:

@@ -29,7 +29,7 @@ from pyarrow import parquet
 from optbench.results import calls as calls_module
 from optbench.results import items as items_module
 from optbench.results.layout import write_items
-from optbench.results.load import load
+from optbench.results.runs import load
 
 
 def test_scores_of_items_that_are_no_finite_numbers_are_unknown_and_counted(tmp_path: Path) -> None:

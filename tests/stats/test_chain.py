@@ -17,7 +17,7 @@ from optbench.models.build import known_answers
 from optbench.models.simulated import SimulatedModel
 from optbench.models.types import ChatRequest
 from optbench.prompts import Prompt
-from optbench.results.load import Runs, load
+from optbench.results.runs import Runs, load
 from optbench.statistics.conclude import of_runs, of_table
 from optbench.task import Task
 

@@ -20,8 +20,8 @@ from support import composed
 
 from optbench.errors import OptbenchError
 from optbench.results.layout import JobFolder, write_json
-from optbench.results.load import Runs, load
 from optbench.results.row import COLUMNS
+from optbench.results.runs import Runs, load
 from optbench.task import Task, run_task
 
 
@@ -224,7 +224,7 @@ def test_texts_and_prompts_of_one_job(tmp_path: Path) -> None:
 def test_tasks_alone_open_no_parquet(tmp_path: Path) -> None:
     make(tmp_path / "a")
     script = (
-        "import sys; from optbench.results.load import load; "
+        "import sys; from optbench.results import load; "
         f"assert len(load({str(tmp_path)!r}).tasks) == 1; "
         "print([name for name in ('pyarrow.parquet', 'sqlite3', 'yaml') if name in sys.modules])"
     )
