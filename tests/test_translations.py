@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from support import command, swept
 
+from optbench.commands import cli as results
+
 README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
 TABLE = README.partition("## From the reference runner")[2].partition("\n## ")[0]
 ROWS = [
@@ -21,8 +23,8 @@ TASKS = {
     "--seed": [("tickets", "none", "simulated", 7)],
 }
 """By the beginning of a row's left side the tasks that its right side composes to."""
-LATER = ("check_results.py",)
-"""Rows that say of themselves that they are not there yet."""
+RESULTS = "check_results.py"
+"""Run by the tests of ``optbench-results``; here its words are parsed."""
 RUN = (
     "--config", "--test-mode", "--max-concurrent", "--checkpoint-dir", "--resume-run-id",
     "--retry-failed-run-id", "--list-registries", "--engine local",
@@ -44,12 +46,23 @@ def right(beginning: str) -> str:
 
 
 def test_every_row_is_looked_at() -> None:
-    looked_at = (*TASKS, *LATER, *RUN, *ELSEWHERE, *OTHER_BRANCH)
+    looked_at = (*TASKS, RESULTS, *RUN, *ELSEWHERE, *OTHER_BRANCH)
     assert len(ROWS) == len(looked_at) == 14
     for row in ROWS:
         assert sum(starts(row, one) for one in looked_at) == 1, row
-    for row in ROWS:
-        assert row[1].startswith("not yet") is any(starts(row, one) for one in LATER)
+
+
+def test_commands_for_results_are_there(capsys: pytest.CaptureFixture[str]) -> None:
+    (row,) = [row for row in ROWS if starts(row, RESULTS)]
+    told = row[1].replace("`", "").removeprefix("optbench-results ")
+    commands = [words.split() for words in told.split(", ")]
+    assert len(commands) == 6
+    for name, *words in commands:
+        with pytest.raises(SystemExit) as ended:
+            results.main([name, "--help"])
+        assert ended.value.code == 0
+        told = capsys.readouterr().out
+        assert all(word in told for word in words)
 
 
 @pytest.mark.parametrize("beginning", TASKS)
