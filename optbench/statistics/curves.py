@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 AXES = ("rollouts", "tokens", "cost_usd", "seconds")
 POINTS = 60
 """Of a curve."""
-COLUMNS = ["dataset", "model", "optimizer", "axis", "x", "mean", "low", "high", "n_seeds"]
+COLUMNS = ["dataset", "model", "optimizer", "axis", "x", "mean", "low", "high", "test", "n_seeds"]
 
 
 def curves(tasks: pd.DataFrame, trials: pd.DataFrame, alpha: float = 0.05) -> pd.DataFrame:
@@ -32,7 +32,9 @@ def curves(tasks: pd.DataFrame, trials: pd.DataFrame, alpha: float = 0.05) -> pd
         alpha: One less the confidence of the bands.
 
     Returns:
-        A row a point: ``dataset, model, optimizer, axis, x, mean, low, high, n_seeds``.
+        A row a point: ``dataset, model, optimizer, axis, x, mean, low, high, test, n_seeds``. ``test``
+        is the mean test score, where it is known: of the initial prompt at the first point, of the
+        final one at the last; what was tried in between is never scored on test items.
     """
     import pandas as pd
 
@@ -46,10 +48,17 @@ def curves(tasks: pd.DataFrame, trials: pd.DataFrame, alpha: float = 0.05) -> pd
         of_runs = [(run, scored.get(str(run["identity"]), {})) for run in runs.to_dict("records")]
         for axis in AXES:
             steps = [_steps(run, of_one, axis) for run, of_one in of_runs]
-            for point in _mean_curve(steps, alpha):
+            points = _mean_curve(steps, alpha)
+            points[0]["test"] = _mean(runs, "initial")
+            points[-1]["test"] = _mean(runs, "final")
+            for point in points:
                 named = {"dataset": dataset, "model": model, "optimizer": optimizer, "axis": axis}
                 rows.append({**named, **point, "n_seeds": len(steps)})
     return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def _mean(runs: pd.DataFrame, column: str) -> float:
+    return float(runs[column].astype(float).mean()) if column in runs else math.nan
 
 
 def _scored(trials: pd.DataFrame) -> dict[str, dict[str, Matrix]]:

@@ -41,6 +41,17 @@ def test_a_curve_keeps_the_best_and_ignores_minibatches() -> None:
     assert found[found["axis"] == "tokens"]["x"].max() == 300.0
 
 
+def test_test_scores_stand_at_the_ends_alone() -> None:
+    tasks = pd.DataFrame([
+        one_run("x", initial=0.1, final=0.5), one_run("y", seed=2, initial=0.3, final=0.7),
+    ])  # fmt: skip
+    found = curves(tasks, trials("x", (10, 0.6, 10)))
+    test = found[found["axis"] == "rollouts"]["test"]
+    assert test.iloc[0] == pytest.approx(0.2)
+    assert test.iloc[-1] == pytest.approx(0.6)
+    assert test.iloc[1:-1].isna().all()
+
+
 def test_less_is_better_where_the_metric_says_so() -> None:
     found = curves(
         pd.DataFrame([one_run("x", direction="minimize", initial_validation=0.9)]),

@@ -13,20 +13,23 @@ if TYPE_CHECKING:
 
 AXES = {"rollouts": "Rollouts", "tokens": "Tokens", "cost_usd": "USD", "seconds": "Seconds"}
 EVERYWHERE = "all together"
+_OPTIMIZER = told("optimizer", "Optimizer")
 
 
 def anytime(curves: pd.DataFrame, axis: str, order: Sequence[str] | None = None) -> Spec:
     """Best validation score so far against what was spent, with the band over seeds.
 
+    Diamonds are test scores: of the initial prompt at the start, of the final one at the end.
+
     Args:
-        curves: Rows of one dataset and model: ``optimizer, axis, x, mean, low, high, n_seeds``.
+        curves: Rows of one dataset and model: ``optimizer, axis, x, mean, low, high, test, n_seeds``.
         axis: One of :data:`AXES`.
         order: Optimizers in the order of the legend, which sets their colours.
     """
     frame = sorted_by(curves[curves["axis"] == axis], order)
     rows = records(
         {"optimizer": row.optimizer, "x": row.x, "mean": row.mean, "low": row.low,
-         "high": row.high, "seeds": row.n_seeds}
+         "high": row.high, "tested": getattr(row, "test", None), "seeds": row.n_seeds}
         for row in _tuples(frame)
     )  # fmt: skip
     known = list(order) if order else in_order(curves, None)
@@ -46,13 +49,17 @@ def anytime(curves: pd.DataFrame, axis: str, order: Sequence[str] | None = None)
              "encoding": {"x": x, "y": y, "color": colour}},
             {"mark": {"type": "point", "filled": True, "size": 90, "opacity": 0},
              "encoding": {"x": x, "y": y, "tooltip": _curve_facts(axis)}},
+            {"mark": {"type": "point", "shape": "diamond", "filled": True, "size": 110, "opacity": 1},
+             "data": {"values": [row for row in rows if row["tested"] is not None]},
+             "encoding": {"x": x, "y": {**y, "field": "tested"}, "color": colour,
+                          "tooltip": [_OPTIMIZER, told("tested", "Test score", ".4~f")]}},
         ],
     }  # fmt: skip
 
 
 def _curve_facts(axis: str) -> list[Spec]:
     return [
-        told("optimizer", "Optimizer"),
+        _OPTIMIZER,
         told("x", AXES[axis], ",.4~g"),
         told("mean", "Mean", ".4~f"),
         told("low", "From", ".4~f"),
