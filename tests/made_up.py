@@ -123,9 +123,20 @@ def curves(tasks: pd.DataFrame, points: int = 12) -> pd.DataFrame:
                 rows.append(
                     {"dataset": dataset, "model": model, "optimizer": optimizer, "axis": axis,
                      "x": share * most, "mean": mean, "low": mean - 0.04, "high": mean + 0.04,
-                     "n_seeds": len(jobs)}
+                     "test": {0: start, 1: end}.get(share, np.nan), "n_seeds": len(jobs)}
                 )  # fmt: skip
-    columns = ["dataset", "model", "optimizer", "axis", "x", "mean", "low", "high", "n_seeds"]
+    columns = [
+        "dataset",
+        "model",
+        "optimizer",
+        "axis",
+        "x",
+        "mean",
+        "low",
+        "high",
+        "test",
+        "n_seeds",
+    ]
     return pd.DataFrame(rows, columns=columns)
 
 

@@ -196,6 +196,16 @@ def test_spending_is_of_finished_jobs_alone() -> None:
     assert list(together["optimizer"]) == list(told.leaderboard["optimizer"])
 
 
+def test_curves_end_in_test_scores() -> None:
+    curves = made_up.curves(made_up.runs().tasks)
+    rows = curves[curves["dataset"] == curves["dataset"].iloc[0]]
+    spec = figures.anytime(rows, "tokens", None)
+    marks = [one for one in spec["layer"] if one["mark"].get("shape") == "diamond"]
+    ends = marks[0]["data"]["values"]
+    assert len(ends) == 2 * rows["optimizer"].nunique() * rows["model"].nunique()
+    assert figures.anytime(rows.drop(columns="test"), "tokens")["layer"][-1]["data"]["values"] == []
+
+
 def test_nothing_to_show_makes_no_chart() -> None:
     tasks = made_up.runs().tasks.assign(state="failed")
     none = made_up.conclusions(made_up.runs().tasks)
