@@ -38,7 +38,7 @@ def gallery(tasks: pd.DataFrame, conclusions: Conclusions, curves: pd.DataFrame)
     done = tasks[tasks["state"] == "success"]
     moved = done["transferred_from"].notna()
     if moved.any():
-        found["transfer_matrix"] = _one(figures.transfer_matrix(done[moved]))
+        found["transfer_matrix"] = _one(figures.transfer_matrix(done))
     own = done[~moved].dropna(subset=["initial_words", "final_words"])
     if len(own):
         found["prompt_growth"] = _one(figures.prompt_growth(own, order))

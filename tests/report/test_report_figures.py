@@ -196,6 +196,27 @@ def test_spending_is_of_finished_jobs_alone() -> None:
     assert list(together["optimizer"]) == list(told.leaderboard["optimizer"])
 
 
+def test_a_transfer_stands_beside_its_source() -> None:
+    runs = made_up.runs(("home", "away"), ("few_shot", "none"), ("m",), 2, 8)
+    tasks = runs.tasks.astype(dict.fromkeys(
+        ("transferred_from", "source_model", "source_dataset"), "object"
+    ))  # fmt: skip
+    away = (tasks["dataset"] == "away") & (tasks["optimizer"] == "few_shot")
+    tasks.loc[away, ["transferred_from", "source_model", "source_dataset"]] = [
+        "few_shot",
+        "m",
+        "home",
+    ]
+    tasks.loc[away, "optimizer"] = "transfer-few_shot"
+    done = tasks[tasks["state"] == "success"]
+    cells = values_of(figures.transfer_matrix(done))
+    assert {(one["source"], one["target"]) for one in cells} == {
+        ("few_shot", "home"), ("few_shot", "away"),
+    }  # fmt: skip
+    alone = values_of(figures.transfer_matrix(done[away]))
+    assert {one["target"] for one in alone} == {"away"}
+
+
 def test_curves_end_in_test_scores() -> None:
     curves = made_up.curves(made_up.runs().tasks)
     rows = curves[curves["dataset"] == curves["dataset"].iloc[0]]

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from optbench.report.figures.shapes import (
     Rows,
     beside,
@@ -23,10 +25,12 @@ if TYPE_CHECKING:
 def transfer_matrix(tasks: pd.DataFrame) -> Spec:
     """Mean lift of prompts that were optimized for one model or dataset on another.
 
+    Where the sweep that the prompts come from is there, too, its own lifts stand beside theirs.
+
     Args:
-        tasks: Jobs whose ``transferred_from`` is known, ``initial`` and ``final`` among the columns.
+        tasks: Finished jobs, ``transferred_from``, ``initial`` and ``final`` among the columns.
     """
-    frame = tasks.dropna(subset=["transferred_from", "initial", "final"]).copy()
+    frame = _at_home_too(tasks).dropna(subset=["transferred_from", "initial", "final"]).copy()
     sign = frame["direction"].map({"minimize": -1}).fillna(1)
     frame["gain"] = sign * (frame["final"] - frame["initial"])
     frame["source"] = _called(frame, ["transferred_from", "source_dataset", "source_model"])
@@ -49,6 +53,23 @@ def transfer_matrix(tasks: pd.DataFrame) -> Spec:
         ],
     )
     return {"description": "Matrix of lifts of transferred prompts", **drawn}
+
+
+def _at_home_too(tasks: pd.DataFrame) -> pd.DataFrame:
+    """With the searches that found transferred prompts, as if moved to where they were found."""
+    places = ["source_dataset", "source_model"]
+    moved = tasks["transferred_from"].notna()
+    sources = set(
+        tasks.loc[moved, ["transferred_from", *places]].itertuples(index=False, name=None)
+    )
+    own = tasks[["optimizer", "dataset", "model"]].itertuples(index=False, name=None)
+    found = ~moved & np.array([one in sources for one in own], dtype=bool)
+    tasks = tasks.astype(dict.fromkeys(("transferred_from", *places), "object"))
+    for column, value in zip(
+        ("transferred_from", *places), ("optimizer", "dataset", "model"), strict=True
+    ):
+        tasks.loc[found, column] = tasks.loc[found, value]
+    return tasks
 
 
 def prompt_growth(tasks: pd.DataFrame, order: Sequence[str] | None = None) -> Spec:
