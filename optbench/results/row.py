@@ -15,7 +15,7 @@ TEXTS = (
 )  # fmt: skip
 WHOLES = (
     "seed", "n_test", "n_validation", "trials", "candidates", "rollouts", "calls", "tokens",
-    "optimizer_calls", "initial_words", "final_words", "identity_version",
+    "optimizer_calls", "initial_words", "final_words", "identity_version", "source_seed",
 )  # fmt: skip
 NUMBERS = (
     "initial", "final", "initial_validation", "final_validation", "cost_usd", "paid_usd", "seconds",
@@ -28,7 +28,7 @@ COLUMNS = (
     "prompt_changed", "finish_reason", "trials", "candidates", "simulated", "fingerprint_test",
     "fingerprint_validation", "fingerprint_train", "rollouts", "calls", "tokens", "cost_usd",
     "paid_usd", "seconds", "optimizer_calls", "initial_words", "final_words", "transferred_from",
-    "source_model", "source_dataset", "error", "versions", "identity_version",
+    "source_model", "source_dataset", "source_seed", "error", "versions", "identity_version",
 )  # fmt: skip
 """Of the table of tasks, in order."""
 ESSENTIAL = ("identity", "dataset", "optimizer", "model", "seed", "metric", "direction")
@@ -156,6 +156,7 @@ def _source(result: Document) -> Row:
         "transferred_from": result.text(*from_, "optimizer"),
         "source_model": result.text(*from_, "model"),
         "source_dataset": result.text(*from_, "dataset"),
+        "source_seed": result.whole(*from_, "seed"),
     }
 
 

@@ -46,6 +46,30 @@ def optimizers(tasks: pd.DataFrame) -> pd.Series:
     return names.map(lambda name: one_line(str(name), 200))
 
 
+def seeds(tasks: pd.DataFrame) -> pd.Series:
+    """What tells the runs of each task's optimizer apart.
+
+    Its seed; of a transferred prompt the seed of the search that found it, for that is the run whose
+    luck it has, with the task's own behind it where such prompts were scored with several.
+
+    Args:
+        tasks: ``Runs.tasks``, or rows of it.
+
+    Returns:
+        Numbers, or texts such as ``2/1``, with the index of ``tasks``.
+    """
+    found = tasks["seed"].astype("object")
+    moved = tasks["transferred_from"].notna() & tasks["source_seed"].notna()
+    places = ["dataset", "model", "transferred_from", "source_model", "source_dataset"]
+    for _, alike in tasks[moved].groupby(places, observed=True, dropna=False):
+        several = alike["seed"].nunique() > 1
+        for index, source, own in zip(
+            alike.index, alike["source_seed"], alike["seed"], strict=True
+        ):
+            found.loc[index] = f"{source}/{own}" if several else source
+    return found
+
+
 def _differences(alike: pd.DataFrame) -> list[str]:
     """What is not the same in all of these tasks, a text each."""
     settings: list[dict[str, Any]] = [

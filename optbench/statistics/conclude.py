@@ -9,7 +9,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from optbench.errors import OptbenchError
-from optbench.results.variants import optimizers
+from optbench.results.variants import optimizers, seeds
 
 from . import ranks
 from .compare import ALL, T_TEST, Pair, bounds_of, over_all, pairs_of, seeds_needed
@@ -99,6 +99,7 @@ def of_table(
 
 def named(tasks: pd.DataFrame) -> pd.DataFrame:
     """Tasks with the names that statistics use: variants of optimizers and of datasets told apart."""
+    tasks = tasks.assign(seed=seeds(tasks))
     tasks = tasks.assign(optimizer=optimizers(tasks))
     for column in ("dataset", "model"):
         tasks[column] = tasks[column].astype("object").where(tasks[column].notna(), "?")
