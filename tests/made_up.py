@@ -184,7 +184,7 @@ def _task(
         "tokens": 9_000 * level, "cost_usd": 0.002 * level, "paid_usd": 0.001 * level,
         "seconds": 4.0 * level + 1, "optimizer_calls": level, "initial_words": 4,
         "final_words": 4 + 30 * level, "transferred_from": None, "source_model": None,
-        "source_dataset": None, "error": "" if fine else "ValueError: it broke",
+        "source_dataset": None, "source_seed": None, "error": "" if fine else "ValueError: it broke",
         "versions": {"optbench": "0.1.0", "python": "3.11"}, "identity_version": 3,
     }  # fmt: skip
 
