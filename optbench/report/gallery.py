@@ -39,7 +39,7 @@ def gallery(tasks: pd.DataFrame, conclusions: Conclusions, curves: pd.DataFrame)
     moved = done["transferred_from"].notna()
     if moved.any():
         found["transfer_matrix"] = _one(figures.transfer_matrix(done))
-    own = done[~moved].dropna(subset=["initial_words", "final_words"])
+    own = (done if moved.all() else done[~moved]).dropna(subset=["initial_words", "final_words"])
     if len(own):
         found["prompt_growth"] = _one(figures.prompt_growth(own, order))
     return found

@@ -213,6 +213,8 @@ def test_a_transfer_stands_beside_its_source() -> None:
     assert {(one["source"], one["target"]) for one in cells} == {
         ("few_shot", "home"), ("few_shot", "away"),
     }  # fmt: skip
+    of_moved = gallery(done[away], made_up.conclusions(done[away]), made_up.curves(done[away]))
+    assert {"transfer_matrix", "prompt_growth"} <= set(of_moved)
     alone = values_of(figures.transfer_matrix(done[away]))
     assert {one["target"] for one in alone} == {"away"}
 
