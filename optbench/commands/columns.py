@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from optbench.errors import ConfigError
+from optbench.results.brief import SIMULATED
 
 from .text import visible
 
@@ -22,7 +23,6 @@ OF_MERGED = {
     "dataset": "dataset", "optimizer": "optimizer", "score": "final", "model": "model",
     "seed": "seed", "item": None, "baseline": "initial",
 }  # fmt: skip
-SIMULATED = "SIMULATED MODEL: a formula answered; this is no finding about any real model"
 _NEEDED = ("dataset", "optimizer", "score")
 
 

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 from optbench.complaints import counted
 from optbench.errors import OptbenchError
+from optbench.results.brief import SIMULATED
 
 from .chosen import runs_of
-from .columns import SIMULATED
 from .concluded import SAID, frame_of
 from .formats import check, write
 from .tables import Table

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 
 from optbench.complaints import counted
 from optbench.errors import ConfigError, OptbenchError
+from optbench.results.brief import SIMULATED
 
-from .columns import KINDS, SIMULATED
+from .columns import KINDS
 from .doubles import contradictions, distinct
 from .formats import write
 from .merged import read_merged, rows_of

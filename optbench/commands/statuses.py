@@ -16,7 +16,6 @@ MOST = 200_000
 """Characters of an error that are looked at."""
 TAIL_BYTES = 64 * 1024
 _MEND = re.compile(r"\n\s*mend: (.*)", re.DOTALL)
-_OURS = re.compile(r"^optbench\.\S+: ", re.MULTILINE)
 _KEY = re.compile(r"([A-Za-z_][\w.\[\]/@-]*): (?=\S)")
 
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+SIMULATED = "SIMULATED MODEL: a formula answered; this is no finding about any real model"
+"""What every view of a simulated result says of it."""
+
 
 def brief(result: Mapping[str, Any]) -> dict[str, Any]:
     """What a line says of a finished task; thousands of them fit in memory.

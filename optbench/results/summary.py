@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from optbench.data.items import SliceName
 from optbench.metrics.base import Metric
 from optbench.models.accounts import price_text
+from optbench.results.brief import SIMULATED
 from optbench.rollouts import Evaluation
 
 if TYPE_CHECKING:
@@ -134,7 +135,7 @@ def verdict(result: Mapping[str, Any]) -> list[str]:
     if paid["calls"] != used["calls"]:
         lines.append(f"paid: {paid['calls']} calls, {_usd(paid)}; the others were answered already")
     if result["simulated"]:
-        lines.append("SIMULATED MODEL: a formula answered; this is no finding about any real model")
+        lines.append(SIMULATED)
     return lines
 
 

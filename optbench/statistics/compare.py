@@ -74,7 +74,7 @@ def pairs_of(block: Block, alpha: float, bounds: tuple[float, float] | None) -> 
         differences, note = _paired(block.cells[a], block.cells[b])
         if differences is None:
             continue
-        within = interval(differences, alpha=alpha, bounds=bounds and _of_differences(bounds))
+        within = interval(differences, alpha=alpha, bounds=bounds and of_differences(bounds))
         test = _test(differences, within, alpha / count)
         found.append(Pair(block.dataset, block.model, a, b, *test, note=note))
     return _judged(found, alpha, block.sign)
@@ -250,7 +250,8 @@ def _verdict(pair: Pair, alpha: float, comparisons: int, sign: int) -> Pair:
     return replace(pair, verdict=verdict, note="; ".join(notes))
 
 
-def _of_differences(bounds: tuple[float, float]) -> tuple[float, float]:
+def of_differences(bounds: tuple[float, float]) -> tuple[float, float]:
+    """Where differences of two scores are between, given where the scores are."""
     width = bounds[1] - bounds[0]
     return -width, width
 

@@ -9,10 +9,11 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from optbench.errors import OptbenchError
+from optbench.results.brief import SIMULATED
 from optbench.results.variants import optimizers, seeds
 
 from . import ranks
-from .compare import ALL, T_TEST, Pair, bounds_of, over_all, pairs_of, seeds_needed
+from .compare import ALL, T_TEST, Pair, bounds_of, of_differences, over_all, pairs_of, seeds_needed
 from .conclusions import Conclusions
 from .curves import AXES, area_under, curves
 from .intervals import Interval, interval
@@ -149,7 +150,7 @@ def _scores(runs: Runs, done: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
 def _cautions(done: pd.DataFrame) -> list[str]:
     told = []
     if done["simulated"].fillna(False).any():
-        told.append("SIMULATED MODEL: a formula answered; this is no finding about any real model")
+        told.append(SIMULATED)
     for (dataset, model), alike in done.groupby(["dataset", "model"], observed=True):
         budgets = sorted(set(alike.loc[alike["optimizer"] != "none", "budget"].dropna()))
         if len(budgets) > 1:
@@ -172,13 +173,14 @@ def _concluded(
     import pandas as pd
 
     names = sorted({one for block in found for one in block.cells})
-    single = [pair for block in found for pair in pairs_of(block, alpha, bounds_of(block))]
+    bounded = [(block, bounds_of(block)) for block in found]
+    single = [pair for block, bounds in bounded for pair in pairs_of(block, alpha, bounds)]
     together = over_all(found, alpha)
     means = ranks.means(found, names)
     scores = pd.DataFrame(
         [
-            _score_row(block, name, cell, alpha)
-            for block in found
+            _score_row(block, bounds, name, cell, alpha)
+            for block, bounds in bounded
             for name, cell in block.cells.items()
         ]
     )
@@ -198,8 +200,9 @@ def _concluded(
     )
 
 
-def _score_row(block: Block, name: str, cell: Cell, alpha: float) -> dict[str, Any]:
-    bounds = bounds_of(block)
+def _score_row(
+    block: Block, bounds: tuple[float, float] | None, name: str, cell: Cell, alpha: float
+) -> dict[str, Any]:
     score = interval(cell.score, alpha=alpha, bounds=bounds)
     row = {
         "dataset": block.dataset, "model": block.model, "optimizer": name, "metric": block.metric,
@@ -210,7 +213,7 @@ def _score_row(block: Block, name: str, cell: Cell, alpha: float) -> dict[str, A
         "p_better": math.nan, **_sds(score), "method": score.method, "note": score.note,
     }  # fmt: skip
     if cell.baseline is not None:
-        within = None if bounds is None else (-1.0, 1.0)
+        within = bounds and of_differences(bounds)
         lift = interval(cell.score - cell.baseline, alpha=alpha, bounds=within)
         better = lift.p_positive if block.sign > 0 else 1 - lift.p_positive
         if lift.n_seeds == 1 and lift.n_items > 1:
@@ -227,19 +230,21 @@ def _sds(found: Interval) -> dict[str, float]:
     return {key: noise[key] for key in ("seed_sd", "item_sd", "residual_sd")}
 
 
+def _sign(rows: pd.DataFrame) -> pd.Series:
+    return rows["direction"].map({"maximize": 1.0, "minimize": -1.0}).astype(float)
+
+
 def _with_costs(scores: pd.DataFrame, done: pd.DataFrame, curve: pd.DataFrame) -> pd.DataFrame:
     """What a run of each cost, what a point of lift did, and how far selection fooled it."""
     keys = ["dataset", "model", "optimizer"]
-    sign = done["direction"].map({"maximize": 1, "minimize": -1}).astype(float)
     on_validation = done["final_validation"] - done["initial_validation"]
     spent = done.assign(
-        validation_gap=sign * (on_validation - (done["final"] - done["initial"])),
+        validation_gap=_sign(done) * (on_validation - (done["final"] - done["initial"])),
         words_added=done["final_words"] - done["initial_words"],
     )
     means = spent.groupby(keys, observed=True)[[*SPENT, "validation_gap", "words_added"]].mean()
     joined = scores.merge(means.astype(float).reset_index(), on=keys, how="left")
-    better = joined["direction"].map({"maximize": 1, "minimize": -1}) * joined["lift"]
-    points = (100 * better).where(lambda one: one > 0)
+    points = (100 * _sign(joined) * joined["lift"]).where(lambda one: one > 0)
     joined["usd_per_point"] = joined["cost_usd"] / points
     joined["tokens_per_point"] = joined["tokens"] / points
     areas: dict[tuple[Any, ...], dict[str, float]] = {}

@@ -8,9 +8,6 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import pandas as pd
 
-UNIT = ("dataset", "model")
-"""What optimizers are compared on: all runs of one of these answered the same test items."""
-
 
 @dataclass(frozen=True)
 class Conclusions:
