@@ -257,7 +257,8 @@ def of_differences(bounds: tuple[float, float]) -> tuple[float, float]:
 
 
 def bounds_of(block: Block) -> tuple[float, float] | None:
-    """Where its scores are between: 0 and 1 where all of them are; else not known."""
-    low = min(float(cell.score.min()) for cell in block.cells.values())
-    high = max(float(cell.score.max()) for cell in block.cells.values())
-    return (0.0, 1.0) if low >= 0 and high <= 1 else None
+    """Where its scores are between: 0 and 1 where all of them are, baselines too; else not known."""
+    known = [cell.score for cell in block.cells.values()]
+    known += [cell.baseline for cell in block.cells.values() if cell.baseline is not None]
+    inside = all(scores.min() >= 0 and scores.max() <= 1 for scores in known)
+    return (0.0, 1.0) if inside else None

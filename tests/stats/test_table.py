@@ -152,6 +152,13 @@ def test_a_difference_has_the_sign_of_its_scores() -> None:
     assert abs(over["difference"]) < 0.2
 
 
+def test_a_baseline_beyond_one_says_that_scores_are_not_bounded() -> None:
+    """Lower is better, and the search brought 5 down to less than 1: the lift is no share."""
+    told = of_table(table(baseline=5.0), minimize=["one", "two"]).scores
+    assert (told["lift"] < -4).all()
+    assert ((told["lift_low"] < told["lift"]) & (told["lift"] < told["lift_high"])).all()
+
+
 def test_scores_that_never_vary_are_tested_exactly() -> None:
     flat = table().assign(score=lambda t: t["optimizer"].eq("good") * 0.2 + 0.5)
     pair = of_table(flat[flat["dataset"] == "one"]).pairs.iloc[0]
