@@ -94,8 +94,11 @@ def test_a_planted_key_is_in_no_file_of_a_sweep(tmp_path: Path) -> None:
     for file in files:
         assert key.encode() not in file.read_bytes(), file
     results = [json.loads(file.read_text()) for file in tmp_path.rglob("result.json")]
-    assert sum(one["ledger"]["total"]["paid"]["failed"] for one in results) > 0
-    assert all(one["ledger"]["total"]["paid"]["cost_usd"] > 0 for one in results)
+    paid = [one["ledger"]["total"]["paid"] for one in results]
+    assert sum(one["failed"] for one in paid) > 0
+    # The quicker task may have paid for all that the other asks: the cache is theirs together.
+    assert sum(one["cost_usd"] for one in paid) > 0
+    assert all((one["cost_usd"] > 0) == (one["calls"] > one["failed"]) for one in paid)
 
 
 def test_a_refused_key_ends_the_task_with_the_providers_words(tmp_path: Path) -> None:
