@@ -12,9 +12,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from hydra import compose, initialize_config_dir
-from omegaconf import OmegaConf
+from hydra.errors import HydraException
+from omegaconf import DictConfig, OmegaConf
 
+from optbench import config
 from optbench.config.compat import VERSION_BASE
+from optbench.config.optimizers import SCHEMAS
 
 GROUPS = ("suite", "dataset", "optimizer", "model", "budget", "cache", "tracking", "engine")
 """The groups in the order in which a person thinks of them."""
@@ -44,15 +47,26 @@ def render(conf: Path, arguments: Sequence[str]) -> str:
         folders.append(Path(known.config_dir).resolve())
         overrides.append(f"hydra.searchpath=[file://{folders[-1]}]")
     with initialize_config_dir(str(conf), **VERSION_BASE, job_name="optbench"):
-        config = compose("config", overrides, return_hydra_config=True)
-        page = config.hydra.help
-        task = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
+        composed = _composed(conf, overrides)
+        page = composed.hydra.help
+        task = OmegaConf.masked_copy(composed, [str(key) for key in composed if key != "hydra"])
         return string.Template(page.template).substitute(
             HEADER=page.header,
             FOOTER=page.footer,
             GROUPS=groups(folders),
             CONFIG=OmegaConf.to_yaml(task),
         )
+
+
+def _composed(conf: Path, overrides: list[str]) -> DictConfig:
+    """The config; only schemas of optimizers that are named get registered, unless others are asked for."""
+    said = " ".join([(conf / "config.yaml").read_text(encoding="utf-8"), *overrides])
+    config.register([name for name in SCHEMAS if name in said])
+    try:
+        return compose("config", overrides, return_hydra_config=True)
+    except HydraException:
+        config.register()
+        return compose("config", overrides, return_hydra_config=True)
 
 
 def groups(folders: Sequence[Path]) -> str:

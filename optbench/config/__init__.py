@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from optbench.config import optimizers
+from collections.abc import Collection
+
+from optbench.config import optimizers as optimizer_schemas
 from optbench.config.compat import register_resolver, store
 from optbench.config.schema import (
     AgentConf,
@@ -31,10 +33,13 @@ def model_schemas() -> dict[str, type[ModelConf]]:
     }
 
 
-def register() -> None:
+def register(optimizers: Collection[str] | None = None) -> None:
     """Stores every schema in Hydra's ConfigStore under ``schema/`` and the resolvers conf/ uses.
 
     Schemas have a group of their own, so that they are no options of the groups a user chooses from.
+
+    Args:
+        optimizers: The optimizers whose schemas are needed; None for all. Each takes milliseconds.
     """
     store(name="optbench_schema", node=Config)
     plain = {
@@ -50,8 +55,9 @@ def register() -> None:
     store(group="schema/engine", name="modal", node=ModalEngineConf)
     for name, schema in model_schemas().items():
         store(group="schema/model", name=name, node=schema)
-    for name, conf in optimizers.SCHEMAS.items():
-        store(group="schema/optimizer", name=name, node=conf)
+    for name, conf in optimizer_schemas.SCHEMAS.items():
+        if optimizers is None or name in optimizers:
+            store(group="schema/optimizer", name=name, node=conf)
     _register_resolvers()
 
 
