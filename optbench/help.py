@@ -59,7 +59,7 @@ def render(conf: Path, arguments: Sequence[str]) -> str:
 
 
 def _composed(conf: Path, overrides: list[str]) -> DictConfig:
-    """The config; only schemas of optimizers that are named get registered, unless others are asked for."""
+    """The config; schemas of optimizers that no word names are registered where they are missed."""
     said = " ".join([(conf / "config.yaml").read_text(encoding="utf-8"), *overrides])
     config.register([name for name in SCHEMAS if name in said])
     try:
