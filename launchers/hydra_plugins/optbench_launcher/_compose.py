@@ -68,7 +68,9 @@ class Composer:
         self._loader = loader
         self._master = master
         self._parser = OverridesParser.create(config_loader=loader)
+        self._choices = frozenset(str(name) for name in master.hydra.runtime.choices)
         self._parsed: dict[str, Override] = {}
+        self._plain_of: dict[tuple[str, ...], list[int]] = {}
         self._known: dict[tuple[str, ...], _Base] = {}
         self.full = 0
         """How many jobs were composed by Hydra."""
@@ -79,7 +81,7 @@ class Composer:
         Raises:
             HydraException, OmegaConfBaseException: What is wrong with its overrides.
         """
-        values = self._plain_values(words)
+        values = self.plain_values(words)
         base = self._base(words, values)
         cfg = base.whole()
         if not self._set(cfg, values):
@@ -98,7 +100,7 @@ class Composer:
         Raises:
             HydraException, OmegaConfBaseException: What is wrong with its overrides.
         """
-        values = self._plain_values(words)
+        values = self.plain_values(words)
         cfg = self._base(words, values).bare()
         return cfg if self._set(cfg, values) else without_hydra(self._by_hydra(words))
 
@@ -107,18 +109,18 @@ class Composer:
 
         What cannot be composed is left to :meth:`compose`, and to its error.
         """
-        first = {self._kind(words, self._plain_values(words)): words for words in reversed(jobs)}
+        first = {self.kind(words, self.plain_values(words)): words for words in reversed(jobs)}
         left = [words for kind, words in first.items() if kind not in self._known]
         made = on_all_cores(
-            lambda words: self._base(words, self._plain_values(words)), left, worth=WORTH_A_FORK
+            lambda words: self._base(words, self.plain_values(words)), left, worth=WORTH_A_FORK
         )
         for words, base in zip(left, made, strict=True):
             if base is not None:
-                self._known[self._kind(words, self._plain_values(words))] = base
+                self._known[self.kind(words, self.plain_values(words))] = base
                 self.full += 1
 
     def _base(self, words: Sequence[str], values: Sequence[str]) -> _Base:
-        kind = self._kind(words, values)
+        kind = self.kind(words, values)
         if kind not in self._known:
             cfg = self._by_hydra(words)
             self._known[kind] = _Base(
@@ -126,7 +128,7 @@ class Composer:
             )
         return self._known[kind]
 
-    def _kind(self, words: Sequence[str], values: Sequence[str]) -> tuple[str, ...]:
+    def kind(self, words: Sequence[str], values: Sequence[str]) -> tuple[str, ...]:
         """What jobs have in common that come of the same files."""
         structure = tuple(word for word in words if word not in values)
         # Which keys are set matters as much as the files: the copy has to set them all again.
@@ -141,30 +143,35 @@ class Composer:
         """Sets the values; whether they fit. Where one does not, Hydra says so in its own words."""
         try:
             for word in values:
-                override = self._parse(word)
+                override = self.parse(word)
                 OmegaConf.update(cfg, override.key_or_group, override.value(), merge=True)
         except Exception:  # of the parser, of OmegaConf, or of a schema's own conversion
             return False
         return True
 
-    def _parse(self, word: str) -> Override:
+    def parse(self, word: str) -> Override:
+        """An override as Hydra reads it, kept for the next job that has it."""
         if word not in self._parsed:
             self._parsed[word] = self._parser.parse_override(word)
         return self._parsed[word]
 
-    def _plain_values(self, words: Sequence[str]) -> list[str]:
+    def plain_values(self, words: Sequence[str]) -> list[str]:
         """The overrides that set one value and choose no file."""
-        keys = [word.partition("=")[0] for word in words]
-        choices = self._master.hydra.runtime.choices
-        return [
-            word
-            for word, key in zip(words, keys, strict=True)
-            if key.replace(".", "").replace("_", "").isalnum()
+        keys = tuple(word.partition("=")[0] for word in words)
+        if keys not in self._plain_of:
+            self._plain_of[keys] = [at for at, key in enumerate(keys) if self._is_plain(key, keys)]
+        return [words[at] for at in self._plain_of[keys]]
+
+    def _is_plain(self, key: str, keys: Sequence[str]) -> bool:
+        return (
+            key.replace(".", "").replace("_", "").isalnum()
             and not key.startswith("hydra.")
-            and key not in choices
+            and key not in self._choices
             # A value is set after all groups are chosen, wherever the two stand in the command.
-            and not any(_related(key, one) for one in keys if one is not key and one not in choices)
-        ]
+            and not any(
+                _related(key, one) for one in keys if one is not key and one not in self._choices
+            )
+        )
 
     def _dirname(self, cfg: DictConfig) -> str:
         from hydra._internal.config_loader_impl import get_overrides_dirname

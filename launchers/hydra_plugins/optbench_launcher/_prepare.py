@@ -20,13 +20,14 @@ from ._drive import has_this_environment
 from ._forks import on_all_cores
 from ._jobs import Job
 from ._servers import needed
+from ._tasks import Tasks
 
 if TYPE_CHECKING:
     from .launcher import OptbenchLauncher
 
 T = TypeVar("T")
 WORTH_A_FORK = 100
-"""So many jobs, of some 10 ms each, take longer than to start processes for them."""
+"""So many jobs, of 1 to 10 ms each, take longer than to start processes for them."""
 _OUR_SUBDIR = "${optbench.folder:}"
 
 
@@ -44,28 +45,22 @@ class Preparation:
 
     def __init__(self, launcher: OptbenchLauncher, composer: Composer, sweep: Path) -> None:
         self.composer = composer
+        self._tasks = Tasks(composer)
         self._sweep = sweep
         self._is_optbench = _is_optbench(launcher.task_function, launcher.config)
         sweep_conf: Any = OmegaConf.to_container(launcher.config.hydra.sweep, resolve=False)
         self._our_subdir = sweep_conf["subdir"] == _OUR_SUBDIR
         self._packs = not has_this_environment(launcher.options)
-        # A plan starts nothing, but it needs all the tasks at once.
-        self._kept: dict[int, Task] | None = {} if launcher.config.get("plan") is True else None
 
     def ahead(self, jobs: Sequence[Sequence[str]]) -> list[Job | None]:
         """What :meth:`job` makes of each on all cores, where there are many; None: not made yet."""
         self.composer.compose_ahead(jobs)
-        numbered = list(enumerate(jobs))
 
-        def make(one: tuple[int, Sequence[str]]) -> tuple[Job, Task | None]:
+        def make(one: tuple[int, Sequence[str]]) -> Job:
             number, words = one
-            job = self.job(words, number)
-            return job, None if self._kept is None else self._kept.get(number)
+            return self.job(words, number)
 
-        made = on_all_cores(make, numbered, worth=WORTH_A_FORK)
-        if self._kept is not None:
-            self._kept |= {one[0].number: one[1] for one in made if one and one[1]}
-        return [one[0] if one else None for one in made]
+        return on_all_cores(make, list(enumerate(jobs)), worth=WORTH_A_FORK)
 
     def job(self, words: Sequence[str], number: int) -> Job:
         """A job of the launch.
@@ -76,9 +71,7 @@ class Preparation:
         if not self._is_optbench:
             name = str(self._composed(words, number).hydra.sweep.subdir)
             return Job(number, name, self._sweep / name, tuple(words))
-        task = Task.from_config(self.composer.bare(words))
-        if self._kept is not None:
-            self._kept[number] = task
+        task = self._tasks.task(words)
         if self._our_subdir and not any(word.lstrip("+~").startswith("hydra.") for word in words):
             name = folder_name(task.plain, task.identity)
         else:
@@ -92,9 +85,8 @@ class Preparation:
         return self._composed(job.words, job.number)
 
     def task(self, job: Job) -> Task:
-        """What an optbench job runs."""
-        kept = None if self._kept is None else self._kept.get(job.number)
-        return kept or Task.from_config(self.composer.bare(job.words))
+        """What an optbench job runs; parts of it are shared with tasks of other jobs."""
+        return self._tasks.task(job.words)
 
     def _composed(self, words: Sequence[str], number: int) -> DictConfig:
         cfg = self.composer.compose(words)
