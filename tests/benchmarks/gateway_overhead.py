@@ -32,7 +32,7 @@ SYSTEM = {"role": "system", "content": "Answer the question with yes or no. " * 
 
 def model(latency_s: float) -> SimulatedModel:
     """The simulated model, which knows every question."""
-    return SimulatedModel(KEYS, seed=1, latency_s=latency_s, prompt=[SYSTEM])
+    return SimulatedModel(KEYS, seed=1, latency_s=latency_s, prompts={"prompt": [SYSTEM]})
 
 
 def request(number: int) -> ChatRequest:
@@ -76,13 +76,13 @@ def main() -> None:
         print(f"bare model: {base:.3f} ms a call (median of {CALLS})")
         for cached in (False, True):
             entry = gateway(folder / f"quick-{cached}", 0.0, cached=cached)
-            through = median_ms(lambda n, e=entry: e.complete("task", request(n), "task"))
+            through = median_ms(asks(entry))
             name = "ledger and cache" if cached else "ledger"
             print(
                 f"gateway with {name}: {through:.3f} ms, {through - base:+.3f} ms (aim: at most 1)"
             )
         again = gateway_again(folder / "quick-True")
-        recalled = median_ms(lambda n: again.complete("task", request(n), "task"))
+        recalled = median_ms(asks(again))
         print(f"recalled after a restart: {recalled:.3f} ms")
         ideal = THREADS / LATENCY_S
         slow = model(LATENCY_S)
@@ -91,9 +91,14 @@ def main() -> None:
               f"{plain / ideal:.3f} of it")  # fmt: skip
         for cached in (False, True):
             entry = gateway(folder / f"slow-{cached}", LATENCY_S, cached=cached)
-            rate = per_second(lambda n, e=entry: e.complete("task", request(n), "task"))
+            rate = per_second(asks(entry))
             name = "ledger and cache" if cached else "ledger"
             print(f"gateway with {name}: {rate / ideal:.3f} of it (aim: at least 0.95)")
+
+
+def asks(entry: Gateway) -> Callable[[int], object]:
+    """Asks a question through a gateway."""
+    return lambda number: entry.complete("task", request(number), "task")
 
 
 def gateway_again(folder: Path) -> Gateway:

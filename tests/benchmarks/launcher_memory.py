@@ -38,7 +38,7 @@ def sweep(jobs: int) -> None:
     from hydra_plugins.optbench_launcher import _worker
     from optbench import app
 
-    _worker.run_optbench = instant
+    _worker.run_optbench = instant  # type: ignore[assignment]  # of any arguments
     seeds = ",".join(map(str, range(jobs)))
     sys.argv[1:] = [
         "-m", "model=simulated", "optimizer=none", f"seed={seeds}", "hydra.sweep.dir=sweep",

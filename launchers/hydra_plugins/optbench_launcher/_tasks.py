@@ -5,11 +5,10 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields, is_dataclass
-from typing import Any, cast
+from typing import Any
 
 from omegaconf import MISSING, DictConfig, OmegaConf
 
-from optbench.config import Config
 from optbench.config.identity import identity_of
 from optbench.task import Task
 
@@ -103,7 +102,7 @@ class _Kind:
             path = key.split(".")
             plain = _replaced(plain, path, value)
             config = _replaced(config, path, value)
-        return Task(cast(Config, config), plain, identity_of(plain))
+        return Task(config, plain, identity_of(plain))
 
 
 def _replaced(node: Any, path: Sequence[str], value: Any) -> Any:
