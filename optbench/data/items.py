@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import random
@@ -40,7 +41,7 @@ class Slice:
         random.Random(seed).shuffle(items)
         return Slice(self.name, tuple(items))
 
-    @property
+    @functools.cached_property
     def fingerprint(self) -> str:
         """sha256 of ids and rows, in order: the same fingerprint means the very same rows."""
         digest = hashlib.sha256()
