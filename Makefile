@@ -30,6 +30,7 @@ lint: $(VENV)/.dev  ## style, types, and the direction of imports
 
 bench: $(VENV)/.dev  ## ratios, measured side by side in one run
 	$(BIN)/python tests/benchmarks/task_overhead.py
+	$(BIN)/python tests/benchmarks/matrix.py
 	$(BIN)/python tests/benchmarks/gateway_overhead.py
 	$(BIN)/python tests/benchmarks/launcher_overhead.py
 	$(BIN)/python tests/benchmarks/launcher_memory.py

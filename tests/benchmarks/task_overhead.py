@@ -18,10 +18,10 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
+import plain
 import pyarrow.parquet as pq
 from hydra import compose, initialize_config_dir
 
@@ -29,9 +29,6 @@ from optbench import config, environment
 from optbench.app import conf_folder
 from optbench.config.compat import VERSION_BASE
 from optbench.task import Task, run_task
-
-if TYPE_CHECKING:
-    from opik.evaluation.metrics.score_result import ScoreResult
 
 LATENCIES_MS = (0, 50, 500)
 AIMS = {(50, 1): 0.5, (50, 2): 0.35}
@@ -79,77 +76,9 @@ def ours(folder: Path, cell: Cell) -> tuple[float, int]:
     return seconds, len(pq.read_table(folder / "items.parquet", columns=["item_id"]))
 
 
-def plain(folder: Path, cell: Cell) -> tuple[float, int]:
+def theirs(folder: Path, cell: Cell) -> tuple[float, int]:
     """Seconds of a plain script after imports; it counts no rollouts."""
-    one = task(cell).config
-    environment.prepare(one.tracking)
-    import opik_optimizer
-    from opik.evaluation.metrics.score_result import ScoreResult
-
-    from optbench.config.schema import initial_messages
-    from optbench.data.load import load
-    from optbench.metrics.registry import build
-    from optbench.models.answers import answer_keys
-    from optbench.models.gateway import Gateway, Route
-    from optbench.models.ledger import Ledger
-    from optbench.models.provider import registered
-    from optbench.models.retry import RetryPolicy
-    from optbench.models.simulated import SimulatedModel
-    from optbench.optimizers.build import as_keywords
-    from optbench.tracking.store import OpikStore
-    from optbench.tracking.tracker import Tracker
-    from optbench.tracking.transport import install
-
-    folder.mkdir(parents=True, exist_ok=True)
-    started = time.perf_counter()
-    install().attach(OpikStore(folder / "opik.sqlite"))
-    data = load(one.dataset)
-    prompt = initial_messages(one.dataset)
-    model = SimulatedModel(
-        answer_keys(data, ["message"], lambda row: str(row["product"])),
-        seed=1,
-        latency_s=cell.latency_ms / 1000,
-        prompts={"prompt": prompt},
-    )
-    route = Route("simulated", "0" * 64, model, RetryPolicy(0, 0.0), {"temperature": 0.0})
-    gateway = Gateway({"task": route, "optimizer": route}, Ledger(folder / "calls.sqlite"), seed=1)
-    metrics = build(one.dataset.metrics)
-    tracker = Tracker(project="plain", dataset="plain", columns=["message", "product"], spans=True)
-
-    def scorer(name: str) -> Callable[[dict[str, str], str], ScoreResult]:
-        def optbench_objective_value(dataset_item: dict[str, str], llm_output: str) -> ScoreResult:
-            score = metrics[name].score(llm_output, dataset_item)
-            return ScoreResult(
-                name="optbench_objective_value", value=score.value, reason=score.reason
-            )
-
-        return optbench_objective_value
-
-    with registered(gateway):
-        train, validation, test = (tracker.dataset(part) for part in data)
-        optimizer = opik_optimizer.MetaPromptOptimizer(
-            model="optbench/optimizer", verbose=0, seed=1, **as_keywords(one.optimizer.params)
-        )
-        asked = opik_optimizer.ChatPrompt(messages=prompt, model="optbench/task")
-
-        def evaluate(candidate: object) -> None:
-            for part, name in itertools.product((validation, test), metrics):
-                optimizer.evaluate_prompt(
-                    prompt=candidate,
-                    dataset=part,
-                    metric=scorer(name),
-                    n_threads=8,
-                    verbose=0,
-                )
-
-        evaluate(asked)
-        result = optimizer.optimize_prompt(
-            prompt=asked, dataset=train, validation_dataset=validation,
-            metric=scorer("exact_match"), **as_keywords(one.optimizer.optimize),
-        )  # fmt: skip
-        evaluate(result.prompt)
-    tracker.close()
-    return time.perf_counter() - started, 0
+    return plain.run(task(cell).config, folder).seconds, 0
 
 
 def taken(side: str, cell: Cell, folder: str) -> tuple[float, int]:
@@ -187,7 +116,7 @@ def main() -> None:
     if sys.argv[1:2] in (["ours"], ["plain"]):
         side, latency, count, folder = sys.argv[1:]
         cell = Cell(int(latency), int(count))
-        found = {"ours": ours, "plain": plain}[side](Path(folder), cell)
+        found = {"ours": ours, "plain": theirs}[side](Path(folder), cell)
         Path(folder).with_suffix(".json").write_text(json.dumps(found))
         return
     latencies = [int(word) for word in sys.argv[1:]] or LATENCIES_MS
