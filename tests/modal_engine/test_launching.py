@@ -6,6 +6,7 @@ import logging
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from hydra_plugins.optbench_launcher import (
     _modal_checks,
     _modal_ends,
     _modal_there,
+    _worker,
 )
 from hydra_plugins.optbench_launcher._jobs import Job, Outcome
 from optbench.errors import ConfigError, OptbenchError
@@ -92,7 +94,7 @@ def opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Open]:
     ) -> _modal.ModalBackend:
         monkeypatch.setattr(cloud, "connect", connect)
         backends.append(
-            _modal.ModalBackend({**CONF, **conf}, jobs, tmp_path, 1, timeout_s, lambda _: ())
+            _modal.ModalBackend({**CONF, **conf}, jobs, tmp_path, 1, timeout_s, lambda _: work())
         )
         for job in jobs:
             backends[-1].submit(job)
@@ -103,8 +105,14 @@ def opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Open]:
         backend.close()
 
 
+@cache
+def work() -> tuple[Any, ...]:
+    """What a worker is to do for any of the jobs."""
+    return _worker.run_optbench, Task.from_config(composed("model=simulated"))
+
+
 def a_job(folder: Path, *files: str) -> Job:
-    return Job(0, "d/s1", folder / "d" / "s1", identity="k1", packed="task", files=files)
+    return Job(0, "d/s1", folder / "d" / "s1", identity="k1", files=files)
 
 
 def ends(backend: _modal.ModalBackend, retries: int = 0) -> list[Outcome]:

@@ -48,7 +48,7 @@ def run(options: dict[str, Any], task: Task, folder: Path) -> Any:
     screen = is_on_this_machine(options)
     if not screen and JobFolder(folder).read_result() is not None:
         return run_task(task, folder)  # which says that there is nothing to do
-    job = job_of(task, folder, name=folder.name, pack=not has_this_environment(options))
+    job = job_of(task, folder, name=folder.name, leaves=not has_this_environment(options))
     if _modal_there.collects(options):
         _modal_there.refuse_unless_there(folder, job)
     outcome = _run(options, job, task, None if screen else folder)

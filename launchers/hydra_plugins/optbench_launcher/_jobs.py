@@ -84,7 +84,6 @@ class Job:
         modules: Top-level modules that its config names code of, each with what it names.
         keys: Environment variables that must hold a key where it runs.
         limits: Keys of limits that it keeps together with the other jobs.
-        packed: Its task, where it is sent to another machine.
         files: Those of this machine that go along with it.
         attempts: How often it was started in this launch.
     """
@@ -99,7 +98,6 @@ class Job:
     modules: tuple[tuple[str, str], ...] = ()
     keys: tuple[str, ...] = ()
     limits: tuple[str, ...] = ()
-    packed: str | None = None
     files: tuple[str, ...] = ()
     attempts: int = 0
     outcome: Outcome | None = None

@@ -231,12 +231,12 @@ class ModalBackend:
             "code": self._cloud.code, "timeout_s": self._timeout_s,
             "commit_s": self._conf["commit_s"], "home": str(job.folder.absolute()),
         }  # fmt: skip
-        if job.packed is not None:
-            files = self._uploads.put(job.files)
-            return payload.Payload(**told, task=job.packed, files=files)
         function, *arguments = self._make(job)
         if function is _worker.raise_:
             raise arguments[0]
+        if job.identity is not None:
+            task = payload.pack(arguments[0])  # now, for thousands of tasks would wait packed
+            return payload.Payload(**told, task=task, files=self._uploads.put(job.files))
         app = {
             "blob": base64.b64encode(arguments[0]).decode(),
             "directory": os.getcwd(),

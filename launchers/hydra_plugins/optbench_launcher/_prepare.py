@@ -50,7 +50,7 @@ class Preparation:
         self._is_optbench = _is_optbench(launcher.task_function, launcher.config)
         sweep_conf: Any = OmegaConf.to_container(launcher.config.hydra.sweep, resolve=False)
         self._our_subdir = sweep_conf["subdir"] == _OUR_SUBDIR
-        self._packs = not has_this_environment(launcher.options)
+        self._leaves = not has_this_environment(launcher.options)
 
     def ahead(self, jobs: Sequence[Sequence[str]]) -> list[Job | None]:
         """What :meth:`job` makes of each on all cores, where there are many; None: not made yet."""
@@ -77,7 +77,7 @@ class Preparation:
         else:
             name = str(self._composed(words, number).hydra.sweep.subdir)
         return job_of(
-            task, self._sweep / name, number, name=name, words=tuple(words), pack=self._packs
+            task, self._sweep / name, number, name=name, words=tuple(words), leaves=self._leaves
         )
 
     def config(self, job: Job) -> DictConfig:
@@ -103,15 +103,14 @@ def job_of(
     *,
     name: str,
     words: tuple[str, ...] = (),
-    pack: bool = False,
+    leaves: bool = False,
 ) -> Job:
-    """The job that a task is; with ``pack`` one that is sent to another machine."""
+    """The job that a task is; with ``leaves`` one that is sent to another machine."""
     sent: dict[str, Any] = {}
-    if pack:
-        from optbench_modal import files, modules, payload
+    if leaves:
+        from optbench_modal import files, modules
 
         sent = {
-            "packed": payload.pack(task),
             "files": tuple(files.named(task.plain)),
             "modules": tuple(modules.named(task.plain).items()),
         }

@@ -28,6 +28,7 @@ from ._drive import (
     check,
     ctrl_c,
     enough,
+    has_this_environment,
     is_inprocess,
     is_on_this_machine,
     make_folder,
@@ -204,7 +205,8 @@ class _Run:
             task = self._preparation.task(job)
             # Absolute: a job may change its directory.
             folders = str(job.folder.absolute()), str(self._sweep.absolute())
-            return _worker.run_optbench, task, *folders, servers.ready(job)
+            here = has_this_environment(self._launcher.options)  # else it opens its models there
+            return _worker.run_optbench, task, *folders, servers.ready(job) if here else {}
         from . import _pickling
 
         launcher = self._launcher
