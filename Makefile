@@ -10,7 +10,7 @@ NEXT := .venv-next
 STUDY := multirun/demo_study
 STUDY_LLM := multirun/demo_study_llm
 
-.PHONY: demo test test-next lint bench study clean
+.PHONY: demo test test-next lint bench docs study clean
 
 demo: $(VENV)/.demo  ## a real language model on this machine: no key, no server, no download at run time
 	$(BIN)/optbench
@@ -40,6 +40,9 @@ bench: $(VENV)/.dev  ## ratios, measured side by side in one run
 	PYTHONPATH=tests $(BIN)/python tests/benchmarks/report.py
 	$(BIN)/python tests/benchmarks/results_loading.py
 	PYTHONPATH=tests $(BIN)/python tests/benchmarks/modal_submitting.py
+
+docs: $(VENV)/.dev  ## the reference of all config keys, from the configs
+	$(BIN)/python docs/generate.py
 
 study: $(VENV)/.dev  ## the README's study and its pictures: simulated, then the embedded model
 	$(BIN)/optbench suite=demo_study hydra.sweep.dir=$(STUDY)
