@@ -13,13 +13,20 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 import yaml
 from documented import PAGES, ROOT, Page, anchors, commands, links, page, split
-from support import command, composed
+from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from support import command, swept
 
+from hydra_plugins.optbench_launcher._files import read_once
+from optbench import config, rerun
+from optbench.app import conf_folder
+from optbench.config.compat import VERSION_BASE
 from optbench.config.schema import Config
 
 EVERY = [page(file) for file in PAGES]
@@ -48,7 +55,15 @@ def runs_small(line: str, folder: Path) -> None:
 
 
 def plans(line: str, folder: Path) -> None:
+    """Without asking a model: its tasks are looked at, and none is started."""
     runs(line, folder, "plan=true")
+
+
+def sweeps(line: str, folder: Path) -> None:
+    """The tasks that a manifest or a finished sweep brings are composed, in this process."""
+    with inside(folder):
+        words = rerun.complete(split(line)[1][1:])
+        assert swept(*(word for word in words if word not in FLAGS)), line
 
 
 def composes(line: str, folder: Path) -> None:
@@ -60,8 +75,11 @@ def composes(line: str, folder: Path) -> None:
         searched = [f"hydra.searchpath=[file://{folder / words[at + 1]}]"]
         del words[at : at + 2]
     words = known([word for word in words if word not in FLAGS])
-    for chosen in one_at_a_time(words):
-        composed(*searched, *chosen)
+    config.register()
+    with initialize_config_dir(str(conf_folder()), **VERSION_BASE, job_name="optbench"):
+        read_once(GlobalHydra.instance().config_loader())
+        for chosen in one_at_a_time(words):
+            compose("config", [*searched, *chosen])
 
 
 def one_at_a_time(words: list[str]) -> Iterator[list[str]]:
@@ -81,6 +99,16 @@ def one_at_a_time(words: list[str]) -> Iterator[list[str]]:
             yield [*first[:at], f"{keys[at]}={value}", *first[at + 1 :]]
 
 
+@contextmanager
+def inside(folder: Path) -> Iterator[None]:
+    before = Path.cwd()
+    os.chdir(folder)
+    try:
+        yield
+    finally:
+        os.chdir(before)
+
+
 def tells(line: str, folder: Path) -> None:
     """``optbench-results`` and ``optbench-manifest``, in this process, beside the first sweep."""
     _, (name, *words) = split(line)
@@ -88,14 +116,11 @@ def tells(line: str, folder: Path) -> None:
         from optbench.commands.cli import main
     else:
         from optbench.manifests.cli import main
-    before = Path.cwd()
-    os.chdir(folder)
-    try:
-        main(words)
-    except SystemExit as ended:
-        assert not ended.code, f"{line}: {ended.code}"
-    finally:
-        os.chdir(before)
+    with inside(folder):
+        try:
+            main(words)
+        except SystemExit as ended:
+            assert not ended.code, f"{line}: {ended.code}"
 
 
 def parses(line: str, folder: Path) -> None:
@@ -147,7 +172,8 @@ HOW: list[tuple[str, Callable[[str, Path], None], str]] = [
     (r"optbench .*--(help|cfg|info)|optbench --", runs, "as it stands"),
     (re.escape(SWEEP), runs_small, "as it stands, with five items a slice"),
     (r"optbench (resume|retry_failed)=my_sweep", runs, "as it stands, in the first sweep's folder"),
-    (r"optbench .*(replay|transfer|manifest)=", plans, "looked at, not run: its jobs have tests"),
+    (r"optbench .*replay=", plans, "looked at, not run: tests/test_replay.py runs one"),
+    (r"optbench .*(transfer|manifest)=", sweeps, "its tasks are composed; some need keys"),
     (r"optbench .*plan=true.* 'allow_imports", runs, "as it stands"),
     (r"optbench .*(allow_imports=|dataset=capitals)", runs, "as it stands"),
     (r"(OPIK_URL_OVERRIDE=\S+ )?optbench ", composes, "needs a key, a hub, a server, or minutes"),
@@ -180,6 +206,8 @@ def checked(one: Page, *, quick: bool) -> list[str]:
 def beside(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the README's first sweep, and another one to compare it with."""
     folder = tmp_path_factory.mktemp("documented")
+    for one in EVERY:
+        one.write(folder)
     (readme,) = [one for one in EVERY if one.name == "README.md"]
     (line, *_) = [line for line in readme.commands if line.startswith(SWEEP)]
     runs_small(line, folder)
@@ -210,7 +238,6 @@ TO_RUN = [one for one in EVERY if checked(one, quick=False) or one.snippets]
 @pytest.mark.slow
 @pytest.mark.parametrize("one", TO_RUN, ids=names(TO_RUN))
 def test_what_is_run(one: Page, beside: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    one.write(beside)
     for line in checked(one, quick=False):
         how(line)(line, beside)
     for text in one.snippets:
