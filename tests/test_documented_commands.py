@@ -40,7 +40,7 @@ def runs(line: str, folder: Path, *more: str) -> None:
     """In a process of its own; ``more`` makes it quick or keeps it from paying."""
     env, words = split(line)
     env = {**env, "PYTHONPATH": os.pathsep.join([str(folder), os.environ.get("PYTHONPATH", "")])}
-    done = command(*known(words[1:]), *more, cwd=folder, env=env, timeout=300)
+    done = command(*known(words[1:]), *more, cwd=folder, env=env, timeout=600)
     assert done.returncode == 0, f"{line}\n{done.stdout[-2000:]}\n{done.stderr[-2000:]}"
 
 
