@@ -19,6 +19,7 @@ from pathlib import Path
 import pytest
 import yaml
 from documented import PAGES, ROOT, Page, anchors, commands, links, page, split
+from filelock import FileLock
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from support import command, swept
@@ -204,15 +205,26 @@ def checked(one: Page, *, quick: bool) -> list[str]:
 
 @pytest.fixture(scope="module")
 def beside(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the README's first sweep, and another one to compare it with."""
+    """A folder with the README's first sweep, another one to compare it with, and the pages' files."""
     folder = tmp_path_factory.mktemp("documented")
+    for name in ("my_sweep", "other_sweep"):
+        shutil.copytree(first_sweep(tmp_path_factory), folder / name)
     for one in EVERY:
         one.write(folder)
-    (readme,) = [one for one in EVERY if one.name == "README.md"]
-    (line, *_) = [line for line in readme.commands if line.startswith(SWEEP)]
-    runs_small(line, folder)
-    shutil.copytree(folder / "my_sweep", folder / "other_sweep")
     return folder
+
+
+def first_sweep(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The README's first sweep; made once, also where several processes run these tests."""
+    base = tmp_path_factory.getbasetemp()
+    made = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "first_sweep"
+    with FileLock(f"{made}.lock"):
+        if not (made / "my_sweep").is_dir():
+            made.mkdir()
+            (readme,) = [one for one in EVERY if one.name == "README.md"]
+            (line, *_) = [line for line in readme.commands if line.startswith(SWEEP)]
+            runs_small(line, made)
+    return made / "my_sweep"
 
 
 def names(pages: list[Page]) -> list[str]:
