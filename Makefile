@@ -10,7 +10,7 @@ NEXT := .venv-next
 STUDY := multirun/demo_study
 STUDY_LLM := multirun/demo_study_llm
 
-.PHONY: demo test test-next lint bench docs study clean
+.PHONY: demo test test-next lint bench study clean
 
 demo: $(VENV)/.demo  ## a real language model on this machine: no key, no server, no download at run time
 	$(BIN)/optbench
@@ -41,6 +41,7 @@ bench: $(VENV)/.dev  ## ratios, measured side by side in one run
 	$(BIN)/python tests/benchmarks/results_loading.py
 	PYTHONPATH=tests $(BIN)/python tests/benchmarks/modal_submitting.py
 
+.PHONY: docs # there is a folder of that name
 docs: $(VENV)/.dev  ## the reference of all config keys, from the configs
 	$(BIN)/python docs/generate.py
 

@@ -7,6 +7,7 @@ of that comment is its unit. ``make docs`` writes the file, and a test compares.
 from __future__ import annotations
 
 import ast
+import importlib
 import inspect
 import io
 import re
@@ -317,12 +318,12 @@ def _launcher_keys() -> Iterator[str]:
 
 
 def _metrics() -> str:
-    from optbench.imports import load
     from optbench.metrics.registry import NAMES
 
     rows = []
     for name, path in NAMES.items():
-        kind = load(path, name)
+        module, _, named = path.rpartition(".")
+        kind = getattr(importlib.import_module(module), named)
         parameters = [
             f"{one.name}={one.default!r}" if one.default is not one.empty else one.name
             for one in inspect.signature(kind).parameters.values()

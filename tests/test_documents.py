@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from importlib import import_module
 from itertools import chain
 
 import pytest
@@ -12,7 +13,6 @@ from documented import ROOT
 from support import composed, options
 
 from optbench.commands.cli import _parser
-from optbench.imports import load
 from optbench.metrics.registry import NAMES
 
 DOCS = ROOT / "docs"
@@ -53,7 +53,9 @@ def test_metrics() -> None:
     table = {name: row for row in rows("metrics.md", "metric") for name in named(row[0])}
     assert set(table) == set(NAMES)
     for name, (_, _, better) in table.items():
-        assert better == {"maximize": "more", "minimize": "less"}[load(NAMES[name], name).direction]
+        module, _, kind = NAMES[name].rpartition(".")
+        direction = getattr(import_module(module), kind).direction
+        assert better == {"maximize": "more", "minimize": "less"}[direction]
 
 
 def test_budgets() -> None:
