@@ -314,6 +314,8 @@ class Config:
     cache: CacheConf = MISSING
     engine: EngineConf = MISSING
     tracking: TrackingConf = MISSING
+    # Packages of the user's own whose code a config may name, besides optbench's and Opik's.
+    allow_imports: list[str] = field(default_factory=list)
     replay: str | None = None  # a finished sweep's folder: its calls are answered from there
     plan: bool = False  # say what it would cost, and start nothing
     seed: int = MISSING
