@@ -105,7 +105,7 @@ def test_an_allowed_module_does_not_lead_to_others(path: str, said: str) -> None
 
 
 def test_it_must_be_of_the_kind_that_is_wanted() -> None:
-    assert OWN.kind("optbench.agents.chat.Chat", "run", "agent.target")
+    assert OWN.kind("optbench.agents.chat.ChatAgent", "run", "agent.target")
     for path in ("optbench.metrics.contains.Contains", "optbench.data.arithmetic.generate"):
         with pytest.raises(ConfigError, match="names no class with a method 'run'"):
             OWN.kind(path, "run", "agent.target")
@@ -125,7 +125,7 @@ def test_an_entry_must_be_a_name(entry: str) -> None:
         "hydra.sweeper.rows=[{seed: 1, allow_imports: [os]}]",
         "hydra.sweeper.rows=[{seed: 1, +allow_imports.0: os}]",
         "hydra.sweeper.include=[{seed: 1, allow_imports: [os]}]",
-        "+hydra.sweeper.params={allow_imports: '[os]'}",
+        "++hydra.sweeper.params={allow_imports: '[os]'}",
     ],
 )
 def test_no_row_allows_anything(word: str) -> None:
@@ -143,7 +143,7 @@ def record(folder: Path, task: list[str], hydra: list[str], config_dir: str | No
     return folder
 
 
-@pytest.mark.parametrize("key", ["resume", "retry_failed", "replay"])
+@pytest.mark.parametrize("key", ["resume", "retry_failed"])
 @pytest.mark.parametrize(
     ("task", "hydra"),
     [
@@ -161,6 +161,19 @@ def test_a_record_allows_nothing_by_itself(tmp_path: Path, key: str, task: str, 
     with pytest.raises(ConfigError, match="no folder decides by itself") as caught:
         complete([f"{key}={folder}"])
     assert caught.value.key == key
+
+
+def test_a_replay_takes_none_of_it(tmp_path: Path) -> None:
+    task = ["seed=1,2", "allow_imports=[os]", "model.api_base=http://example.org"]
+    folder = record(
+        tmp_path, task, ["hydra.sweeper.max_batch_size=2", "hydra.launcher.slurm.setup=[id]"]
+    )
+    assert complete([f"replay={folder}"]) == [
+        "-m", f"replay={folder}", "seed=1,2", "hydra.sweeper.max_batch_size=2",
+    ]  # fmt: skip
+    record(folder, ["seed=1,2"], ["hydra.sweeper.trust_manifest=true"])
+    with pytest.raises(ConfigError, match="no folder decides by itself"):
+        complete([f"replay={folder}"])
 
 
 @pytest.mark.parametrize(
@@ -200,7 +213,7 @@ def test_a_hostile_folder_runs_nothing(tmp_path: Path) -> None:
     """The whole command line: what the record names would leave a file."""
     (tmp_path / "sweep").mkdir()
     for words in (
-        ["agent.target=subprocess.Popen", "agent.params={args: [touch, ran.txt]}"],
+        ["agent.target=subprocess.Popen", "++agent.params={args: [touch, ran.txt]}"],
         ["allow_imports=[subprocess]", "agent.target=subprocess.Popen"],
     ):
         record(tmp_path / "sweep", ["model=simulated", "test_mode=true", *words], [])
@@ -213,7 +226,7 @@ def test_a_hostile_folder_runs_nothing(tmp_path: Path) -> None:
 def test_own_code_in_a_sweep_and_its_resumption(tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text(
         "def rows(*, split, count):\n"
-        "    return [{'question': f'q {n}', 'answer': str(n % 3)} for n in range(count)]\n"
+        "    return [{'text': f'row {n}', 'answer': str(n % 3)} for n in range(count)]\n"
     )
     (tmp_path / "conf" / "dataset").mkdir(parents=True)
     (tmp_path / "conf" / "dataset" / "own.yaml").write_text(
