@@ -54,7 +54,7 @@ def marking(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
         (
             (
                 "dataset=arithmetic",
-                "dataset.source.splits={test: {generator: optbench_evil.rows}}",
+                "++dataset.source.splits={test: {generator: optbench_evil.rows}}",
             ),
             "dataset.source.splits.test.generator",
         ),
@@ -125,7 +125,6 @@ def test_an_entry_must_be_a_name(entry: str) -> None:
         "hydra.sweeper.rows=[{seed: 1, allow_imports: [os]}]",
         "hydra.sweeper.rows=[{seed: 1, +allow_imports.0: os}]",
         "hydra.sweeper.include=[{seed: 1, allow_imports: [os]}]",
-        "++hydra.sweeper.params={allow_imports: '[os]'}",
     ],
 )
 def test_no_row_allows_anything(word: str) -> None:

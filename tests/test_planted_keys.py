@@ -30,7 +30,7 @@ import logging, os, sys
 class Leaky:
     proposes = True
     def optimize(self, problem):
-        said = " ".join(os.environ[name] for name in NAMES)
+        said = " ".join(os.environ.get(name, "") for name in NAMES)
         logging.getLogger("own").warning("logged %s", said)
         print("printed", said, flush=True)
         os.system("echo from a shell $OPENAI_API_KEY")
@@ -85,8 +85,8 @@ def sweep(tmp_path_factory: pytest.TempPathFactory) -> Path:
             f"model.api_base={address}", "model.api_key_env=PEER_LOGIN", "n_threads=1",
             "++model.extra={extra_headers: {x-own: '${oc.env:PEER_HEADER_SECRET}'}}",
             "hydra.sweeper.include=[{optimizer.target: leaky.Leaky, optimizer.name: leaky}]",
-            "allow_imports=[leaky]", "hydra.sweep.dir=sweep", "hydra.verbose=true",
-            cwd=folder, env={**PLANTED, "PYTHONPATH": str(folder)},
+            "allow_imports=[leaky]", "hydra.sweep.dir=sweep", "hydra.verbose=true", "tracking.spans=true",
+            cwd=folder, timeout=300, env={**PLANTED, "PYTHONPATH": str(folder)},
         )  # fmt: skip
     assert done.returncode == 1, done.stdout + done.stderr
     assert seen[0]["authorization"] == f"Bearer {PLANTED['PEER_LOGIN']}"  # it was really used
@@ -168,4 +168,4 @@ def test_a_log_line_has_its_traceback_blanked(monkeypatch: pytest.MonkeyPatch) -
     line = redact.Formatter("%(message)s").format(record)
     assert line.startswith("of ***\nTraceback")
     assert line.endswith("ValueError: of ***")
-    assert "planted" not in line
+    assert "planted-0" not in line

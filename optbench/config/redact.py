@@ -23,6 +23,7 @@ in ordinary text too."""
 BLANK = "***"
 
 _named: set[str] = set()
+_gone: set[str] = set()
 
 
 def know(variable: str) -> None:
@@ -30,9 +31,16 @@ def know(variable: str) -> None:
     _named.add(variable)
 
 
+def take(variable: str) -> None:
+    """Takes a secret out of the environment; it is blanked as before."""
+    value = os.environ.pop(variable, None)
+    if value is not None:
+        _gone.add(value)
+
+
 def values() -> list[str]:
     """The environment's secrets, longest first, so that none is left half."""
-    found = {os.environ[name] for name in os.environ if name in _named or _is_secret(name)}
+    found = _gone | {os.environ[name] for name in os.environ if name in _named or _is_secret(name)}
     return sorted((one for one in found if len(one) >= LEAST), key=len, reverse=True)
 
 
