@@ -85,7 +85,7 @@ def sweep(tmp_path_factory: pytest.TempPathFactory) -> Path:
             f"model.api_base={address}", "model.api_key_env=PEER_LOGIN", "n_threads=1",
             "++model.extra={extra_headers: {x-own: '${oc.env:PEER_HEADER_SECRET}'}}",
             "hydra.sweeper.include=[{optimizer.target: leaky.Leaky, optimizer.name: leaky}]",
-            "allow_imports=[leaky]", "hydra.sweep.dir=sweep", "hydra.verbose=true", "tracking.spans=true",
+            "allow_imports=[leaky]", "hydra.sweep.dir=sweep", "hydra.verbose=true",
             cwd=folder, timeout=300, env={**PLANTED, "PYTHONPATH": str(folder)},
         )  # fmt: skip
     assert done.returncode == 1, done.stdout + done.stderr
