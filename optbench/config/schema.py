@@ -323,6 +323,8 @@ class Config:
     cache: CacheConf = MISSING  # replies shared by the jobs of a sweep
     engine: EngineConf = MISSING  # where jobs run
     tracking: TrackingConf = MISSING  # where Opik's experiments and traces go
+    # Packages of the user's own whose code a config may name, besides optbench's and Opik's.
+    allow_imports: list[str] = field(default_factory=list)
     replay: str | None = None  # a finished sweep's folder: its calls are answered from there
     plan: bool = False  # say what it would cost, and start nothing
     seed: int = MISSING  # of the optimizer, of sampling, and of the train items' order [none]
