@@ -6,11 +6,14 @@ BIN := $(VENV)/bin
 # Hydra's next version, over the other packages of the first environment.
 NEXT := .venv-next
 
+# The tools of audit and sbom, some thirty packages that optbench does not need.
+AUDIT := build/audit
+
 # The sweeps of the README's study; what is done there is not done again.
 STUDY := multirun/demo_study
 STUDY_LLM := multirun/demo_study_llm
 
-.PHONY: demo test test-next lint bench study clean
+.PHONY: demo test test-next lint bench study audit sbom clean
 
 demo: $(VENV)/.demo  ## a real language model on this machine: no key, no server, no download at run time
 	$(BIN)/optbench
@@ -43,6 +46,10 @@ bench: $(VENV)/.dev  ## ratios, measured side by side in one run
 	PYTHONPATH=tests $(BIN)/python tests/benchmarks/modal_submitting.py
 	PYTHONPATH=tests $(BIN)/python tests/benchmarks/modal_sweep.py 1000
 
+.PHONY: docs # there is a folder of that name
+docs: $(VENV)/.dev  ## the reference of all config keys, from the configs
+	$(BIN)/python docs/generate.py
+
 study: $(VENV)/.dev  ## the README's study and its pictures: simulated, then the embedded model
 	$(BIN)/optbench suite=demo_study hydra.sweep.dir=$(STUDY)
 	$(BIN)/optbench-results report $(STUDY) -o $(STUDY)/report.html --pictures $(STUDY)/pictures
@@ -51,6 +58,13 @@ study: $(VENV)/.dev  ## the README's study and its pictures: simulated, then the
 	$(BIN)/optbench suite=demo_study_llm hydra.sweep.dir=$(STUDY_LLM)
 	$(BIN)/optbench-results report $(STUDY_LLM) -o $(STUDY_LLM)/report.html --pictures $(STUDY_LLM)/pictures
 	cp $(STUDY_LLM)/pictures/forest.svg docs/study/forest-smollm2.svg
+
+audit: $(VENV)/.dev $(AUDIT)/.ready  ## known vulnerabilities of what is installed; asks PyPI, fails where it has no answer
+	$(BIN)/pip list --format=freeze --exclude-editable > build/installed.txt
+	$(AUDIT)/bin/pip-audit --strict --no-deps --disable-pip -r build/installed.txt
+
+sbom: $(VENV)/.dev $(AUDIT)/.ready  ## what is installed, as CycloneDX, in build/sbom.json
+	$(AUDIT)/bin/cyclonedx-py environment --output-reproducible -o build/sbom.json $(BIN)/python
 
 $(VENV)/.base: pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -73,6 +87,11 @@ $(NEXT)/.ready: $(VENV)/.dev
 		% sysconfig.get_path('purelib'))" > base.pth
 	mv base.pth "$$($(NEXT)/bin/python -c "import sysconfig; print(sysconfig.get_path('purelib'))")"
 	$(NEXT)/bin/pip install --quiet --pre --ignore-installed 'hydra-core>=1.4.0rc3,<1.5'
+	touch $@
+
+$(AUDIT)/.ready:
+	$(PYTHON) -m venv $(AUDIT)
+	$(AUDIT)/bin/pip install --quiet 'pip-audit>=2.9,<3' 'cyclonedx-bom>=7,<8'
 	touch $@
 
 clean:

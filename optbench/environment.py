@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 
+from optbench.config import redact
 from optbench.config.schema import TrackingConf, TrackingKind
 
 _ALWAYS = {
@@ -43,5 +44,5 @@ def prepare(tracking: TrackingConf) -> None:
     quiet()
     if tracking.kind is TrackingKind.local:
         os.environ.update(_EMBEDDED)
-        os.environ.pop("OPIK_API_KEY", None)
+        redact.take("OPIK_API_KEY")
     os.environ["OPIK_TRACK_DISABLE"] = "false" if tracking.spans else "true"

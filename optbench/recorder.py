@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from optbench.config.redact import redacted
 from optbench.metrics.base import mean
 from optbench.models.ledger import Ledger
 from optbench.prompts import Candidate
@@ -150,7 +151,7 @@ class Recorder:
             },
         }
         with self._folder.trials.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(line, ensure_ascii=False) + "\n")
+            file.write(redacted(json.dumps(line, ensure_ascii=False)) + "\n")
 
     def _row(self, done: Rollout, trial: int | None) -> dict[str, Any]:
         return {

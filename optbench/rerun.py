@@ -8,6 +8,7 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
+from optbench import recorded
 from optbench.config.identity import BINDING_KEYS, NEUTRAL_KEYS
 from optbench.config.words import text
 from optbench.errors import ConfigError
@@ -23,7 +24,6 @@ _MANIFEST_KEY = "hydra.sweeper.manifest"
 _TRANSFER_KEY = "hydra.sweeper.transfer"
 _TASKS = ("manifest", "transfer", "suite")
 """Keys that each say which tasks there are."""
-_CONFIG_DIR = ("--config-dir", "-cd")
 _OF_ONE_LAUNCH = (
     *("plan", "engine.detach", "hydra.launcher.only_failed"),
     *("hydra.launcher.modal.detach", "hydra.launcher.modal.collect"),
@@ -39,8 +39,8 @@ def complete(words: Sequence[str]) -> list[str]:
     keeps its meaning for each task, and takes the recorded command where none is given.
 
     Raises:
-        ConfigError: When the folder does not say what it was started with, or when more is asked
-            of a resumed one than it was started with.
+        ConfigError: When the folder does not say what it was started with, when more is asked of a
+            resumed one than it was started with, or when its record asks for what no record decides.
     """
     named = [word for word in words if word.partition("=")[0] in KEYS]
     if not named:
@@ -63,25 +63,24 @@ def complete(words: Sequence[str]) -> list[str]:
     sweep = (folder / "multirun.yaml").is_file()
     rest = [word for word in words if word != named[0] and word not in ("-m", "--multirun")]
     told = _read(folder / ("multirun.yaml" if sweep else ".hydra/hydra.yaml"), folder, key)
-    recorded = _recorded(told, folder, whole=key != "replay")
+    all_of_then = _recorded(told, folder, whole=key != "replay")
+    if asked := recorded.own(all_of_then, _config_dir(told), rest):
+        raise recorded.refused(asked, folder, key)
+    of_then = recorded.harmless(all_of_then)
     mode = ["-m"] if sweep else []
-    if not any(word.partition("=")[0] in _CONFIG_DIR for word in words):
-        mode += _config_dir(told)
     if key == "replay":
-        return [*mode, named[0], *rest, *recorded]
+        return [*mode, named[0], *rest, *of_then]
     where = f"hydra.{'sweep' if sweep else 'run'}.dir='{folder}'"
     failed = ["hydra.launcher.only_failed=true"] if key == "retry_failed" and sweep else []
-    return [*mode, *recorded, where, *failed, *rest]
+    return [*mode, *of_then, where, *failed, *rest]
 
 
-def _config_dir(told: Any) -> list[str]:
-    """The user's own config folder, where the folder was started with one that is still there."""
-    given = [
-        str(one.path)
-        for one in OmegaConf.select(told, "hydra.runtime.config_sources") or []
-        if one.get("provider") == "command-line" and one.get("schema") == "file"
-    ]
-    return ["--config-dir", given[0]] if given and Path(given[0]).is_dir() else []
+def _config_dir(told: Any) -> str | None:
+    """The folder of options of one's own that it was started with."""
+    for one in OmegaConf.select(told, "hydra.runtime.config_sources") or []:
+        if one.get("provider") == "command-line" and one.get("schema") == "file":
+            return str(one.path)
+    return None
 
 
 def _with_tasks(words: Sequence[str]) -> list[str]:

@@ -12,6 +12,7 @@ from optbench.agents.protocol import Agent
 from optbench.config.schema import LIMITS, Config, TrackingKind
 from optbench.data.items import Data, SliceName
 from optbench.errors import BudgetExhausted, Fatal, NoProposalsError, OptbenchError
+from optbench.imports import Allowed
 from optbench.metrics.base import Judged, Metric, oriented
 from optbench.models.build import known_answers, open_gateway
 from optbench.models.calls import Phase
@@ -186,7 +187,7 @@ class Session:
 
     def _optimise(self, baseline: Evaluation) -> Outcome:
         conf = self._config.optimizer
-        optimizer = optimizers.build(conf)
+        optimizer = optimizers.build(conf, Allowed.of(self._config.allow_imports))
         problem = Problem(
             prompt=self._prompt,
             train=self._train,

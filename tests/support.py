@@ -44,7 +44,7 @@ def command(
     return subprocess.run(
         [sys.executable, "-m", "optbench", *words],
         cwd=cwd,
-        env={**clean_environment(), **(env or {})},
+        env=_environment(env),
         capture_output=True,
         text=True,
         timeout=timeout,
@@ -57,7 +57,7 @@ def start(*words: str, cwd: Path, env: dict[str, str] | None = None) -> subproce
     return subprocess.Popen(
         [sys.executable, "-m", "optbench", *words],
         cwd=cwd,
-        env={**clean_environment(), **(env or {})},
+        env=_environment(env),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -72,6 +72,14 @@ def clean_environment() -> dict[str, str]:
         if not k.endswith("_API_KEY") and not k.startswith("OPIK_")
     }
     return {**kept, "COLUMNS": "200"}
+
+
+def _environment(more: dict[str, str] | None) -> dict[str, str]:
+    """With folders of a test's own before those that this process imports from."""
+    both = {**clean_environment(), **(more or {})}
+    if more and "PYTHONPATH" in more and (here := os.environ.get("PYTHONPATH")):
+        both["PYTHONPATH"] = os.pathsep.join([more["PYTHONPATH"], here])
+    return both
 
 
 def dataset_of_fifteen(name: str, source: str) -> str:

@@ -38,7 +38,10 @@ class Telling:
 
 
 def told(folder: Path, seed: int) -> tuple[dict[str, Any], dict[str, Any]]:
-    words = ("model=simulated", "optimizer.target=test_parity.Telling", *SMALL, f"seed={seed}")
+    words = (
+        *("model=simulated", "optimizer.target=test_parity.Telling", *SMALL, f"seed={seed}"),
+        "allow_imports=[test_parity]",
+    )
     result = run_task(Task.from_config(composed(*words)), folder)
     return result["optimizer_details"], result
 

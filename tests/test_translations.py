@@ -1,4 +1,4 @@
-"""Every command line of the reference runner that the README translates does what it says."""
+"""Every command line of the reference runner that its page translates does what it says."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ from support import command, swept
 
 from optbench.commands import cli as results
 
-README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
-TABLE = README.partition("## From the reference runner")[2].partition("\n## ")[0]
+PAGE = (
+    Path(__file__).parent.parent / "docs" / "how-to" / "from-the-reference-runner.md"
+).read_text(encoding="utf-8")
+TABLE = PAGE.partition("## Command lines")[2].partition("\n## ")[0]
 ROWS = [
     tuple(cell.strip() for cell in line.strip("|").split(" | "))
     for line in TABLE.splitlines()

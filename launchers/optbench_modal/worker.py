@@ -27,6 +27,7 @@ from hydra_plugins.optbench_launcher import _worker
 from hydra_plugins.optbench_launcher._jobs import Job, Outcome
 from hydra_plugins.optbench_launcher._processes import ProcessBackend
 from optbench.config.identity import file_sha256, identity_of
+from optbench.config.redact import redacted
 from optbench.errors import ConfigError, OptbenchError
 from optbench.preflight import PreflightError
 from optbench.results.layout import JobFolder
@@ -290,11 +291,11 @@ def _reply(payload: Payload, outcome: Outcome) -> Reply:
 
 
 def _told(error: BaseException) -> dict[str, Any]:
-    told = {"type": type(error).__name__, "message": str(error)}
+    told = {"type": type(error).__name__, "message": redacted(str(error))}
     if isinstance(error, OptbenchError) and not isinstance(error, PreflightError):
-        return {**told, "message": error.what, "key": error.key, "mend": error.mend}
+        return {**told, "message": redacted(error.what), "key": error.key, "mend": error.mend}
     return told
 
 
 def _traceback(error: BaseException) -> str:
-    return "".join(traceback.format_exception(error))
+    return redacted("".join(traceback.format_exception(error)))

@@ -9,16 +9,17 @@ from optbench import imports
 from optbench.agents.protocol import Agent
 from optbench.config.schema import AgentConf, DatasetConf, Role, initial_messages
 from optbench.errors import ConfigError
+from optbench.imports import OWN_ONLY, Allowed
 from optbench.prompts import ONLY, Candidate, Prompt, candidate_of
 
 
-def build(conf: AgentConf) -> Agent:
+def build(conf: AgentConf, allowed: Allowed = OWN_ONLY) -> Agent:
     """The agent a config names.
 
     Raises:
-        ConfigError: When it cannot be imported, or takes other parameters.
+        ConfigError: When it may not or cannot be imported, or takes other parameters.
     """
-    kind = imports.load(conf.target, "agent.target")
+    kind = allowed.kind(conf.target, "run", "agent.target")
     for problem in imports.wrong_parameters(kind, conf.params, "agent.params"):
         raise problem
     return cast(Agent, kind(**conf.params))

@@ -39,6 +39,7 @@ NEUTRAL_KEYS = frozenset(
         "cache",  # who pays for a reply
         "replay",
         "plan",
+        "allow_imports",  # which code may be named, not which is
         "optimizer.several_prompts",  # what it can do, for preflight
         "optimizer.expected",  # an expectation, for the plan
         # Which of the tasks that found a transferred prompt it was taken from.

@@ -32,15 +32,15 @@ class NoneConf(OptimizerConf):
 class RandomFewShotParams:
     """Parameters of the random search over demonstrations."""
 
-    min_examples: int = MISSING  # fewest demonstrations of a candidate
-    max_examples: int = MISSING  # most demonstrations of a candidate
+    min_examples: int = MISSING  # fewest of a candidate [demonstrations]
+    max_examples: int = MISSING  # most of a candidate [demonstrations]
 
 
 @dataclass
 class RandomFewShotOptimize:
     """What one search may do."""
 
-    max_trials: int = MISSING  # candidates scored on the whole validation slice
+    max_trials: int = MISSING  # scored on the whole validation slice [candidates]
 
 
 @dataclass
@@ -55,17 +55,17 @@ class RandomFewShotConf(OptimizerConf):
 class OpikParams:
     """Constructor parameters that every optimizer of opik-optimizer has."""
 
-    n_threads: int = MISSING  # items evaluated at once
+    n_threads: int = MISSING  # evaluated at once [items]
     skip_perfect_score: bool = MISSING  # stop before searching when the baseline is good enough
-    perfect_score: float = MISSING  # "good enough", 0 to 1
+    perfect_score: float = MISSING  # "good enough" [0 to 1]
 
 
 @dataclass
 class OpikOptimize:
     """Call parameters that every optimizer of opik-optimizer has."""
 
-    max_trials: int = MISSING  # candidates scored, as the optimizer counts them
-    n_samples: int | None = MISSING  # items per candidate; null is the whole slice
+    max_trials: int = MISSING  # scored, as the optimizer counts them [candidates]
+    n_samples: int | None = MISSING  # for each candidate; null is the whole slice [items]
 
 
 @dataclass
@@ -89,12 +89,12 @@ class OpikRolesOptimize(OpikOptimize):
 class FewShotParams(OpikParams):
     """FewShotBayesianOptimizer."""
 
-    min_examples: int = MISSING
-    max_examples: int = MISSING
-    enable_columnar_selection: bool = MISSING
-    enable_diversity: bool = MISSING
-    enable_multivariate_tpe: bool = MISSING
-    enable_optuna_pruning: bool = MISSING
+    min_examples: int = MISSING  # fewest of a candidate [demonstrations]
+    max_examples: int = MISSING  # most of a candidate [demonstrations]
+    enable_columnar_selection: bool = MISSING  # choose by groups of equal column values
+    enable_diversity: bool = MISSING  # prefer demonstrations that differ
+    enable_multivariate_tpe: bool = MISSING  # Optuna's sampler models the choices together
+    enable_optuna_pruning: bool = MISSING  # leave poor candidates early
 
 
 @dataclass
@@ -109,11 +109,11 @@ class FewShotConf(OpikConf):
 class MetaPromptParams(OpikParams):
     """MetaPromptOptimizer."""
 
-    prompts_per_round: int = MISSING
-    enable_context: bool = MISSING
-    num_task_examples: int = MISSING
-    task_context_columns: list[str] | None = MISSING
-    use_hall_of_fame: bool = MISSING
+    prompts_per_round: int = MISSING  # asked for at a time [candidates]
+    enable_context: bool = MISSING  # show the model items of the train slice
+    num_task_examples: int = MISSING  # how many [items]
+    task_context_columns: list[str] | None = MISSING  # which columns; null: those of the prompt
+    use_hall_of_fame: bool = MISSING  # learn from the best prompts so far
 
 
 @dataclass
@@ -128,18 +128,18 @@ class MetaPromptConf(OpikConf):
 class EvolutionaryParams(OpikParams):
     """EvolutionaryOptimizer."""
 
-    population_size: int = MISSING
-    num_generations: int = MISSING
-    mutation_rate: float = MISSING
-    crossover_rate: float = MISSING
-    tournament_size: int = MISSING
-    elitism_size: int = MISSING
-    adaptive_mutation: bool = MISSING
-    enable_moo: bool = MISSING
-    enable_llm_crossover: bool = MISSING
-    enable_semantic_crossover: bool = MISSING
-    infer_output_style: bool = MISSING
-    output_style_guidance: str | None = MISSING
+    population_size: int = MISSING  # of a generation [prompts]
+    num_generations: int = MISSING  # at most; max_trials or the budget may come first [generations]
+    mutation_rate: float = MISSING  # chance that a prompt is mutated [0 to 1]
+    crossover_rate: float = MISSING  # chance that two prompts are crossed [0 to 1]
+    tournament_size: int = MISSING  # drawn for each parent, the best of them is it [prompts]
+    elitism_size: int = MISSING  # the best, carried over unchanged [prompts]
+    adaptive_mutation: bool = MISSING  # mutate more where progress stalls
+    enable_moo: bool = MISSING  # reward short prompts too: another objective than others have
+    enable_llm_crossover: bool = MISSING  # a model crosses two prompts, not a cut of their text
+    enable_semantic_crossover: bool = MISSING  # first try to merge what two prompts mean
+    infer_output_style: bool = MISSING  # a model tells from the items how answers look
+    output_style_guidance: str | None = MISSING  # or it is told so here
 
 
 @dataclass
@@ -154,16 +154,16 @@ class EvolutionaryConf(OpikConf):
 class HierarchicalReflectiveParams(OpikParams):
     """HierarchicalReflectiveOptimizer (HRPO)."""
 
-    max_parallel_batches: int = MISSING
-    batch_size: int = MISSING
-    convergence_threshold: float = MISSING
+    max_parallel_batches: int = MISSING  # analysed at once [batches]
+    batch_size: int = MISSING  # of one analysis [items]
+    convergence_threshold: float = MISSING  # smallest relative gain that is progress [0 to 1]
 
 
 @dataclass
 class HierarchicalReflectiveOptimize(OpikRolesOptimize):
     """HRPO's call parameters."""
 
-    max_retries: int = MISSING
+    max_retries: int = MISSING  # at a better prompt for one failure mode [further attempts]
 
 
 @dataclass
@@ -178,12 +178,14 @@ class HierarchicalReflectiveConf(OpikConf):
 class GepaOptimize(OpikRolesOptimize):
     """GepaOptimizer's call parameters."""
 
-    reflection_minibatch_size: int = MISSING
-    candidate_selection_strategy: str = MISSING
-    use_merge: bool = MISSING
-    max_merge_invocations: int = MISSING
-    no_improvement_iterations: int = MISSING
-    max_reflection_calls: int | None = MISSING
+    reflection_minibatch_size: int = MISSING  # of train, which a reflection looks at [items]
+    candidate_selection_strategy: str = MISSING  # whom to mutate: pareto, current_best ...
+    use_merge: bool = MISSING  # combine candidates of the front
+    max_merge_invocations: int = MISSING  # at most [merges]
+    no_improvement_iterations: int = (
+        MISSING  # end after so many without gain; 0: never [iterations]
+    )
+    max_reflection_calls: int | None = MISSING  # null: bounded by the trials [calls]
 
 
 @dataclass
@@ -198,8 +200,8 @@ class GepaConf(OpikConf):
 class ParameterParams(OpikParams):
     """ParameterOptimizer."""
 
-    local_search_ratio: float = MISSING
-    local_search_scale: float = MISSING
+    local_search_ratio: float = MISSING  # share of the trials spent near the best point [0 to 1]
+    local_search_scale: float = MISSING  # how near, as a share of each range [0 to 1]
 
 
 @dataclass
@@ -221,11 +223,11 @@ class ParameterConf(OpikConf):
 class TransferredFrom:
     """The task that found a prompt."""
 
-    optimizer: str = MISSING
-    model: str = MISSING
-    dataset: str = MISSING
-    seed: int = MISSING
-    identity: str = MISSING
+    optimizer: str = MISSING  # its optimizer's name
+    model: str = MISSING  # its model's name
+    dataset: str = MISSING  # its dataset's name
+    seed: int = MISSING  # its seed [none]
+    identity: str = MISSING  # its identity
 
 
 @dataclass
@@ -235,6 +237,7 @@ class TransferParams:
     # Each {name, messages: [{role, content}], params: {temperature: ...}, columns: [...]}; columns
     # are its placeholders, other braces in it are text.
     prompts: list[Any] = MISSING
+    # The task that found it.
     transferred_from: TransferredFrom = field(default_factory=TransferredFrom)
 
 

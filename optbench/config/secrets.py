@@ -25,6 +25,7 @@ _SECRET_KEY = re.compile(
 )
 _LOGIN_IN_URL = re.compile(r"://[^/@\s]*:[^/@\s]+@")
 _REFERENCE = re.compile(r"\$\{oc\.env:([A-Za-z_][A-Za-z0-9_]*)\}")
+ENVIRONMENT = "hydra.job.env_set"
 _NO_DEFAULT = "_NO_DEFAULT_"
 
 
@@ -42,13 +43,18 @@ def environment(name: str, default: Any = _NO_DEFAULT) -> Any:
         KeyError: When the variable is not set, is no secret and has no default.
     """
     set_ = name in os.environ
-    if _SECRET_VARIABLE.search(name) and (set_ or default is _NO_DEFAULT):
+    if is_secret(name) and (set_ or default is _NO_DEFAULT):
         return f"${{oc.env:{name}}}"
     if set_:
         return os.environ[name]
     if default is _NO_DEFAULT:
         raise KeyError(f"Environment variable '{name}' not found")
     return None if default is None else str(default)
+
+
+def is_secret(variable: str) -> bool:
+    """Whether a variable's name says that it holds a secret."""
+    return _SECRET_VARIABLE.search(variable) is not None
 
 
 def register() -> None:
@@ -105,8 +111,15 @@ def refuse_literal(words: Sequence[str]) -> None:
     Raises:
         ConfigError: With the key, and without the secret.
     """
+    from optbench.config.redact import redacted
+
     for word in words:
         key, given, value = word.partition("=")
+        if redacted(word) != word:  # a shell has put a variable's value there
+            raise literal_error(redacted(key.lstrip("+")))
+        variable = key.rpartition(".")[2]
+        if given and ENVIRONMENT in key and is_secret(variable) and "${" not in value:
+            raise literal_error(variable)
         if given and value.strip("'\"") != "null":
             for found in literal(value.strip("'\""), key.lstrip("+")):
                 raise literal_error(found)

@@ -8,10 +8,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from optbench.complaints import close_names
-from optbench.config.schema import DatasetConf, SliceConf, SourceConf, SourceKind
+from optbench.config.schema import DatasetConf, SliceConf, SourceKind
 from optbench.data.items import SLICES, Data, Item, Slice, SliceName
 from optbench.data.source import Row, Rows, import_object, of_split, open_split
 from optbench.errors import DataError
+from optbench.imports import OWN_ONLY, Allowed
 
 TEST_MODE_ITEMS = 5
 """Items a slice has in ``test_mode``."""
@@ -22,10 +23,16 @@ MANY_ROWS = 1_000_000
 _RECORDED = re.compile(r"(?:(?P<start>\d+)\+(?P<count>\d+) )?(?P<sha256>[0-9a-f]{64})")
 
 
-def load(dataset: DatasetConf, *, test_mode: bool = False) -> Data:
+def load(dataset: DatasetConf, *, test_mode: bool = False, allowed: Allowed = OWN_ONLY) -> Data:
     """Reads a dataset and cuts its slices.
 
+    Args:
+        dataset: Its config.
+        test_mode: Whether slices are cut to ``TEST_MODE_ITEMS``.
+        allowed: Packages whose code the config may name.
+
     Raises:
+        ConfigError: When it names code of another package.
         DataError: When the source cannot be read, a slice has fewer rows than its config asks for, a
             row cannot be renamed or transformed, or two items of a slice have one id.
     """
@@ -37,7 +44,7 @@ def load(dataset: DatasetConf, *, test_mode: bool = False) -> Data:
     for name, conf in named.items():
         if conf.split not in read:
             of_this = {part: other for part, other in named.items() if other.split == conf.split}
-            read[conf.split] = _Split(dataset, conf.split, of_this)
+            read[conf.split] = _Split(dataset, conf.split, of_this, allowed)
         cut[name] = _slice(name, conf, read[conf.split], test_mode)
     return Data(cut["train"], cut["validation"], cut["test"])
 
@@ -46,11 +53,16 @@ class _Split:
     """What the slices need of one split, read in one go."""
 
     def __init__(
-        self, dataset: DatasetConf, split: str, slices: Mapping[SliceName, SliceConf]
+        self,
+        dataset: DatasetConf,
+        split: str,
+        slices: Mapping[SliceName, SliceConf],
+        allowed: Allowed,
     ) -> None:
         self.name = split
+        self.allowed = allowed
         self.source, _ = of_split(dataset.source, split)
-        self._rows: Rows = open_split(dataset.source, split)
+        self._rows: Rows = open_split(dataset.source, split, allowed)
         for name, conf in slices.items():
             far = (
                 conf.start + conf.count > MANY_ROWS and self.source.kind is not SourceKind.generator
@@ -100,7 +112,7 @@ def _slice(name: SliceName, conf: SliceConf, split: _Split, test_mode: bool) -> 
     column = split.source.id_column
     items = []
     for number, row in kept:
-        used = _used(row, split.source, split.name, number)
+        used = _used(row, split, number)
         items.append(Item(_item_id(used, column, split.name, number), used))
     if len({item.id for item in items}) < len(items):
         raise DataError(
@@ -127,8 +139,9 @@ def _too_short(name: SliceName, conf: SliceConf, found: int, split: _Split) -> D
     )
 
 
-def _used(row: Row, source: SourceConf, split: str, number: int) -> Row:
+def _used(row: Row, split: _Split, number: int) -> Row:
     """The row that prompts and metrics see."""
+    source = split.source
     renamed = _renamed(row, source.rename) if source.rename else row
     return _transformed(renamed, source.transform, split, number) if source.transform else renamed
 
@@ -151,10 +164,10 @@ def _renamed(row: Row, names: Mapping[str, str]) -> Row:
     return {former.get(column, column): value for column, value in row.items()}
 
 
-def _transformed(row: Row, path: str, split: str, number: int) -> Row:
+def _transformed(row: Row, path: str, split: _Split, number: int) -> Row:
     key = "dataset.source.transform"
-    transform = import_object(path, key)
-    where = f"row {number} of split '{split}'"
+    transform = import_object(path, key, split.allowed)
+    where = f"row {number} of split '{split.name}'"
     mend = "see the function, and the columns of dataset.source"
     try:
         used = transform(dict(row))

@@ -7,17 +7,19 @@ import importlib.resources
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import Any, Protocol
 
-from optbench import imports
 from optbench.complaints import close_names
 from optbench.config.schema import SourceConf, SourceKind
 from optbench.errors import ConfigError, DataError
+from optbench.imports import OWN_ONLY, Allowed
 
 Row = Mapping[str, Any]
 
 _OWN = ("splits", "kind")
 """Keys of a source that a split cannot have for itself."""
+_IMPORTED = {SourceKind.generator: ("generator",), SourceKind.package: ("package",)}
+"""Keys that name code, by the kind of source that reads them; any may name a transform."""
 
 
 class Rows(Protocol):
@@ -32,15 +34,21 @@ class Rows(Protocol):
         ...
 
 
-def open_split(source: SourceConf, split: str) -> Rows:
+def open_split(source: SourceConf, split: str, allowed: Allowed = OWN_ONLY) -> Rows:
     """The rows of one split, not read yet.
 
     Raises:
+        ConfigError: When the source names code that is not allowed; then nothing was imported.
         DataError: Naming the config key, here or on reading, when a key is missing or the rows
             cannot be read.
     """
     own, name = of_split(source, split)
-    return _OPENERS[own.kind](own, name)
+    told = source.splits.get(split) or {}
+    for key in ("transform", *_IMPORTED.get(own.kind, ())):
+        if path := getattr(own, key):
+            place = f"splits.{split}.{key}" if key in told else key
+            allowed.check(str(path), f"dataset.source.{place}")
+    return _OPENERS[own.kind](own, name, allowed)
 
 
 def of_split(source: SourceConf, split: str) -> tuple[SourceConf, str]:
@@ -62,20 +70,16 @@ def of_split(source: SourceConf, split: str) -> tuple[SourceConf, str]:
     return dataclasses.replace(source, splits={}, **told), name
 
 
-def import_object(path: str, key: str) -> Callable[..., Any]:
+def import_object(path: str, key: str, allowed: Allowed) -> Callable[..., Any]:
     """What ``package.module.name`` names.
 
     Raises:
-        DataError: With ``key``, when there is no such module or name.
+        DataError: With ``key``, when there is no such module or name, or it is not allowed.
     """
-    mend = "write package.module.name"
     try:
-        found = imports.load(path, key) if path.rpartition(".")[0] else None
+        return allowed.function(path, key)
     except ConfigError as error:
-        raise DataError(error.what, key=key, mend=mend) from error
-    if not callable(found):
-        raise DataError(f"'{path}' names nothing callable", key=key, mend=mend)
-    return cast(Callable[..., Any], found)
+        raise DataError(error.what, key=key, mend=error.mend) from error
 
 
 def _require(source: SourceConf, *keys: str) -> None:
@@ -88,14 +92,14 @@ def _require(source: SourceConf, *keys: str) -> None:
             )
 
 
-def _hub(source: SourceConf, split: str) -> Rows:
+def _hub(source: SourceConf, split: str, _: Allowed) -> Rows:
     _require(source, "id")
     from optbench.data.hub import HubRows
 
     return HubRows(source, split)
 
 
-def _file(source: SourceConf, split: str) -> Rows:
+def _file(source: SourceConf, split: str, _: Allowed) -> Rows:
     _require(source, "path")
     from optbench.data.files import FileRows
 
@@ -108,7 +112,7 @@ def _file(source: SourceConf, split: str) -> Rows:
     return FileRows(found, source.split_column, split)
 
 
-def _package(source: SourceConf, split: str) -> Rows:
+def _package(source: SourceConf, split: str, _: Allowed) -> Rows:
     _require(source, "package", "path")
     from optbench.data.files import FileRows
 
@@ -124,15 +128,15 @@ def _package(source: SourceConf, split: str) -> Rows:
     return FileRows(lambda: importlib.resources.as_file(resource), source.split_column, split)
 
 
-def _generator(source: SourceConf, split: str) -> Rows:
+def _generator(source: SourceConf, split: str, allowed: Allowed) -> Rows:
     _require(source, "generator")
-    return _Generated(source, split)
+    return _Generated(source, split, allowed)
 
 
 class _Generated:
-    def __init__(self, source: SourceConf, split: str) -> None:
+    def __init__(self, source: SourceConf, split: str, allowed: Allowed) -> None:
         self._source, self._split = source, split
-        self._generate = import_object(str(source.generator), "dataset.source.generator")
+        self._generate = import_object(str(source.generator), "dataset.source.generator", allowed)
 
     def length(self) -> int:
         raise DataError(
@@ -155,7 +159,7 @@ class _Generated:
         return {number: found[number] for number in numbers if number < len(found)}
 
 
-_OPENERS: dict[SourceKind, Callable[[SourceConf, str], Rows]] = {
+_OPENERS: dict[SourceKind, Callable[[SourceConf, str, Allowed], Rows]] = {
     SourceKind.hub: _hub,
     SourceKind.file: _file,
     SourceKind.package: _package,

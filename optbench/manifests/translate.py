@@ -18,7 +18,10 @@ from optbench.manifests.read import ManifestError, Problem, examined
 from optbench.manifests.row import Row
 from optbench.manifests.tasks import Field, Task, tasks
 
-CONTROLLER_KEYS = ("hydra", "engine", "suite", "plan", "replay", "cache", "tracking")
+CONTROLLER_KEYS = (
+    *("hydra", "engine", "suite", "plan", "replay", "cache", "tracking"),
+    "allow_imports",  # a manifest that is trusted may name code; what may be named is said elsewhere
+)
 """What a launch chooses once, and so no task of a manifest."""
 
 _LONGEST = 200

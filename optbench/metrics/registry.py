@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import cast
 
-from optbench import imports
 from optbench.complaints import close_names
 from optbench.config.schema import MetricConf
 from optbench.errors import ConfigError
+from optbench.imports import OWN_ONLY, Allowed
 from optbench.metrics.base import Metric
 
 NAMES = {
@@ -35,11 +35,12 @@ NAMES = {
 """Metrics that a config names shortly; any other is a ``package.module.Class``."""
 
 
-def build(confs: Sequence[MetricConf]) -> dict[str, Metric]:
+def build(confs: Sequence[MetricConf], allowed: Allowed = OWN_ONLY) -> dict[str, Metric]:
     """The metrics by name, in the config's order; the first is the objective.
 
     Raises:
-        ConfigError: For an unknown name, a wrong parameter, or two of one name.
+        ConfigError: For an unknown name, one that may not be imported, a wrong parameter, or two of
+            one name.
     """
     if not confs:
         raise ConfigError("a dataset needs at least one metric", key="dataset.metrics")
@@ -52,17 +53,17 @@ def build(confs: Sequence[MetricConf]) -> dict[str, Metric]:
                 key=f"dataset.metrics.{index}.name",
                 mend="name each metric once",
             )
-        built[name] = _build(conf, f"dataset.metrics.{index}")
+        built[name] = _build(conf, f"dataset.metrics.{index}", allowed)
     return built
 
 
-def _build(conf: MetricConf, key: str) -> Metric:
+def _build(conf: MetricConf, key: str, allowed: Allowed) -> Metric:
     path = NAMES.get(conf.name, conf.name)
     if not path.rpartition(".")[0]:
         raise ConfigError(
             f"there is no metric '{conf.name}'.{close_names(conf.name, NAMES)}", key=f"{key}.name"
         )
-    kind = imports.load(path, f"{key}.name")
+    kind = allowed.kind(path, "score", f"{key}.name")
     try:
         return cast(Metric, kind(target=conf.target, **conf.params))
     except (TypeError, ValueError) as error:

@@ -16,6 +16,7 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, cast
 
+from optbench.config.redact import redacted
 from optbench.errors import Cancelled, Fatal, OptbenchError
 from optbench.models.budget import Limits, Meter
 from optbench.models.cache import SharedCache
@@ -233,6 +234,7 @@ class Gateway:
                 reply = cast(ChatModel, route.model).complete(
                     replace(asked.question.request, seed=asked.seed)
                 )
+                reply = replace(reply, text=redacted(reply.text))
             except Exception as error:
                 kind, what = (
                     (error.kind, error.what)
@@ -241,7 +243,7 @@ class Gateway:
                 )
                 latency = time.perf_counter() - started
                 failed = self._call(
-                    asked, number, "model", outcome=kind, error=what, latency_s=latency
+                    asked, number, "model", outcome=kind, error=redacted(what), latency_s=latency
                 )
                 self.ledger.add(asked.question, failed)
                 raise

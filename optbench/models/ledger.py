@@ -13,6 +13,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+from optbench.config.redact import redacted
 from optbench.errors import ConfigError, OptbenchError
 from optbench.models.accounts import Account
 from optbench.models.calls import COLUMNS, PHASES, Call, Phase, Role
@@ -128,10 +129,13 @@ class Ledger:
             self.paid.add(call)
 
     def _describe(self, question: Question) -> None:
-        self._db.executemany("INSERT OR IGNORE INTO messages VALUES (?, ?)", question.messages)
+        self._db.executemany(
+            "INSERT OR IGNORE INTO messages VALUES (?, ?)",
+            [(name, redacted(text)) for name, text in question.messages],
+        )
         self._db.execute(
             "INSERT OR IGNORE INTO requests VALUES (?, ?)",
-            [question.digest, json.dumps(question.body, default=str)],
+            [question.digest, redacted(json.dumps(question.body, default=str))],
         )
 
 

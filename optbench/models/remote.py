@@ -9,7 +9,7 @@ from typing import Any
 
 import litellm
 
-from optbench.config import secrets
+from optbench.config import redact, secrets
 from optbench.config.schema import LiteLLMModelConf
 from optbench.models.types import ChatReply, ChatRequest, FailureKind, ModelCallError
 
@@ -36,6 +36,8 @@ class RemoteModel:
             *((conf.api_key_env,) if conf.api_key_env else ()),
             *secrets.variables([conf.api_base, dict(conf.extra)]),
         ]
+        for name in self._secrets:
+            redact.know(name)
 
     def complete(self, request: ChatRequest) -> ChatReply:
         """Answers one request; retries are the gateway's.

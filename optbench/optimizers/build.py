@@ -10,29 +10,30 @@ from optbench import imports
 from optbench.config.optimizers import FewShotConf, OpikConf
 from optbench.config.schema import OptimizerConf
 from optbench.errors import ConfigError
+from optbench.imports import OWN_ONLY, Allowed
 from optbench.optimizers.protocol import Optimizer
 from optbench.prompts import Candidate
 
 
-def build(conf: OptimizerConf) -> Optimizer:
+def build(conf: OptimizerConf, allowed: Allowed = OWN_ONLY) -> Optimizer:
     """The optimizer a config names.
 
     Raises:
-        ConfigError: When it cannot be imported, or takes other parameters.
+        ConfigError: When it may not or cannot be imported, or takes other parameters.
     """
-    kind = imports.load(conf.target, "optimizer.target")
+    kind = allowed.kind(conf.target, "optimize", "optimizer.target")
     given = as_keywords(conf.params)
     if isinstance(conf, OpikConf):
         given = {"algorithm": conf.algorithm, "params": given}
     return cast(Optimizer, kind(**given))
 
 
-def check(conf: OptimizerConf) -> Iterator[ConfigError]:
+def check(conf: OptimizerConf, allowed: Allowed = OWN_ONLY) -> Iterator[ConfigError]:
     """What is wrong with the parameters of ``params`` and ``optimize``, before anything starts."""
     if isinstance(conf, OpikConf) and conf.target == OpikConf.target:
         return  # typed to the last key by its schema; to import it here would take seconds
     try:
-        kind = imports.load(conf.target, "optimizer.target")
+        kind: Any = allowed.kind(conf.target, "optimize", "optimizer.target")
     except ConfigError as error:
         yield error
         return

@@ -13,6 +13,7 @@ from optbench.config.schema import Config
 from optbench.data.items import Data
 from optbench.data.load import fingerprint_problems, load
 from optbench.errors import ConfigError, OptbenchError
+from optbench.imports import Allowed
 from optbench.metrics import registry
 from optbench.metrics.base import Metric
 from optbench.optimizers import build as optimizers
@@ -105,11 +106,17 @@ def inputs_of(config: Config) -> Inputs | Unread:
             unread.append(error)
             return None
 
-    data = had(lambda: load(config.dataset, test_mode=config.test_mode))
+    allowed = had(lambda: Allowed.of(config.allow_imports))
+    if allowed is None:
+        return Unread(tuple(unread))
+    data = had(lambda: load(config.dataset, test_mode=config.test_mode, allowed=allowed))
     program = had(
-        lambda: (agents.build(config.agent), agents.initial(config.agent, config.dataset))
+        lambda: (
+            agents.build(config.agent, allowed),
+            agents.initial(config.agent, config.dataset),
+        )
     )
-    metrics = had(lambda: registry.build(config.dataset.metrics))
+    metrics = had(lambda: registry.build(config.dataset.metrics, allowed))
     if data is None or program is None or metrics is None:
         return Unread(tuple(unread))
     agent, prompt = program

@@ -6,6 +6,7 @@ import dataclasses
 import math
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 
 from optbench.config import secrets
 from optbench.config.identity import MODELS
@@ -20,6 +21,7 @@ from optbench.config.schema import (
 )
 from optbench.environment import EMBEDDED_URL
 from optbench.errors import ConfigError, OptbenchError
+from optbench.imports import Allowed
 from optbench.models.prices import price_of
 from optbench.optimizers import build as optimizers
 
@@ -47,7 +49,10 @@ _NO_LIMIT = "choose a number above 0, or null: no limit"
 
 def problems(config: Config, *, starting: bool) -> Iterator[OptbenchError]:
     """What is wrong whatever the rows are."""
-    yield from optimizers.check(config.optimizer)
+    allowed = Allowed()
+    with suppress(ConfigError):  # which the inputs name
+        allowed = Allowed.of(config.allow_imports)
+    yield from optimizers.check(config.optimizer, allowed)
     yield from _optimizer(config)
     yield from _demonstrations(config)
     yield from _models(config, starting=starting)

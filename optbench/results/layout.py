@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from optbench.config.redact import redacted, redacted_all
 from optbench.errors import OptbenchError
 
 SCHEMA_VERSION = 1
@@ -101,7 +102,11 @@ def write_json(path: Path, value: dict[str, Any]) -> None:
     """Replaces a JSON file whole; keys keep their order."""
     with _replacing(path) as aside:
         aside.write_text(
-            json.dumps({"schema_version": SCHEMA_VERSION, **value}, indent=2, ensure_ascii=False)
+            redacted(
+                json.dumps(
+                    {"schema_version": SCHEMA_VERSION, **value}, indent=2, ensure_ascii=False
+                )
+            )
             + "\n",
             encoding="utf-8",
         )
@@ -137,7 +142,7 @@ def write_items(path: Path, rows: Sequence[dict[str, Any]], metrics: Sequence[st
         ],
         metadata={"optbench_schema_version": str(SCHEMA_VERSION)},
     )
-    table = pa.Table.from_pylist(list(rows), schema=schema)
+    table = pa.Table.from_pylist([redacted_all(row) for row in rows], schema=schema)
     with _replacing(path) as aside:
         parquet.write_table(table, aside)
 

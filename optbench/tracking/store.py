@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from optbench.config.redact import redacted
 from optbench.errors import OptbenchError
 from optbench.sqlite import transaction
 
@@ -86,7 +87,7 @@ class OpikStore:
         with self._lock:
             old = self.get(table, id_) or {}
             known = {key: value for key, value in payload.items() if value is not None}
-            row = {"id": id_, "payload": json.dumps({**old, **known}), **columns}
+            row = {"id": id_, "payload": redacted(json.dumps({**old, **known})), **columns}
             self._write(table, row)
 
     def put_score(self, entity: str, id_: str, payload: Mapping[str, Any]) -> None:
@@ -96,7 +97,7 @@ class OpikStore:
             "entity_id": id_,
             "name": payload.get("name"),
             "value": payload.get("value"),
-            "payload": json.dumps(payload),
+            "payload": redacted(json.dumps(payload)),
         }
         with self._lock:
             self._write("feedback_scores", row)

@@ -171,7 +171,7 @@ def test_a_third_party_agent_is_a_class_and_a_file(conf: Path, tmp_path: Path) -
     )
     done = command(
         "--config-dir", str(conf), "dataset=cities", "model=simulated", "agent=careful",
-        "optimizer=gepa", "budget=trials_3", "hydra.run.dir=out",
+        "optimizer=gepa", "budget=trials_3", "hydra.run.dir=out", "allow_imports=[careful]",
         cwd=tmp_path, env={"PYTHONPATH": str(tmp_path)},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr

@@ -224,6 +224,7 @@ def test_every_field_is_on_one_side() -> None:
         "test_mode",
         "replay",
         "plan",
+        "allow_imports",
     }
     models = {f.name for kind in model_schemas().values() for f in dataclasses.fields(kind)}
     assert models == known["model"]

@@ -23,6 +23,7 @@ from optbench.config.schema import (
 from optbench.data import files
 from optbench.data.load import fingerprint_problems, load
 from optbench.errors import DataError
+from optbench.imports import Allowed
 
 GB = 2**30
 
@@ -208,8 +209,9 @@ def test_rename_comes_before_the_transform_and_the_id(tmp_path: Path) -> None:
         id_column="id",
         transform="test_files.with_length",
     )
-    assert load(made).test.items[0].row == {"q": "w6", "id": 6, "length": 2}
-    assert [item.id for item in load(made).test] == ["6", "7", "8"]
+    data = load(made, allowed=Allowed(("test_files",)))
+    assert data.test.items[0].row == {"q": "w6", "id": 6, "length": 2}
+    assert [item.id for item in data.test] == ["6", "7", "8"]
 
 
 @pytest.mark.parametrize(
@@ -239,12 +241,13 @@ def test_two_columns_can_change_names(tmp_path: Path) -> None:
         ("lacks", "row 0 of split 'all' lacks column 'question'; there are a, q"),
         ("gives_none", "row 0 of split 'all' returned NoneType, not a row"),
         ("nothing", "cannot import"),
-        ("GB", "names nothing callable"),
+        ("GB", "names no class and no function"),
     ],
 )
 def test_transforms_that_fail_name_the_row(tmp_path: Path, transform: str, said: str) -> None:
+    made = conf(nine(tmp_path / "rows.jsonl"), transform=f"test_files.{transform}")
     with pytest.raises(DataError) as caught:
-        load(conf(nine(tmp_path / "rows.jsonl"), transform=f"test_files.{transform}"))
+        load(made, allowed=Allowed(("test_files",)))
     assert caught.value.key == "dataset.source.transform"
     assert said in caught.value.what
 

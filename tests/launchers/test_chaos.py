@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from support import command, start
-from test_processes import CONF, HERE
+from test_processes import ALLOWED, CONF, HERE
 
 BAD = ("error", "sys_exit", "os_exit", "killed", "hang")
 """Each of the twelve jobs that go wrong does so in one of these ways, as its seed has it."""
@@ -27,6 +27,7 @@ def words(mode_of: dict[int, str]) -> tuple[str, ...]:
     )
     return (
         "--config-dir", "conf", "-m", "model=simulated", "optimizer=misbehaving", f"seed={fine}",
+        ALLOWED,
         "test_mode=true", "tracking.spans=false", "n_threads=1", "hydra.sweep.dir=sweep",
         "hydra.launcher.n_jobs=2", f"hydra.launcher.timeout_s={TIMEOUT_S}",
         f"hydra.sweeper.include=[{rows}]",

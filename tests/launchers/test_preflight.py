@@ -62,7 +62,11 @@ def test_a_plan_says_it_of_every_task(own: tuple[str, ...], tmp_path: Path) -> N
 def test_code_that_ends_its_process_ends_no_launch(tmp_path: Path) -> None:
     (tmp_path / "fatal.py").write_text("import os\ndef rows(**_): os._exit(9)\n")
     done = command(
-        *SMALL, "dataset=arithmetic", "dataset.source.generator=fatal.rows", cwd=tmp_path
+        *SMALL,
+        "dataset=arithmetic",
+        "dataset.source.generator=fatal.rows",
+        "allow_imports=[fatal]",
+        cwd=tmp_path,
     )
     assert done.returncode == 1, done.stderr
     assert "a process died while it read the datasets" in done.stdout + done.stderr
@@ -72,6 +76,7 @@ def test_code_that_ends_its_process_ends_no_launch(tmp_path: Path) -> None:
 def test_what_a_readers_code_raises_is_a_problem_too() -> None:
     one = Task.from_config(composed("dataset=arithmetic", "model=simulated"))
     one.config.dataset.source.generator = "json.loads"
+    one.config.allow_imports = ["json"]
     one.config.dataset.source.args = {"s": "{"}  # and split, count: it takes neither
     (told,) = look([one.config], starting=True)
     assert told

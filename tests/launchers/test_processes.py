@@ -23,6 +23,7 @@ SMALL = (
     "hydra.sweep.dir=sweep",
     "hydra.launcher.n_jobs=2",
 )
+ALLOWED = "allow_imports=[misbehaving]"
 CONF = """
 defaults: [/schema/optimizer/custom@_here_]
 name: misbehaving
@@ -38,7 +39,7 @@ def bad(tmp_path: Path) -> tuple[list[str], dict[str, str]]:
     conf = tmp_path / "conf" / "optimizer"
     conf.mkdir(parents=True)
     (conf / "misbehaving.yaml").write_text(CONF)
-    words = ["--config-dir", str(tmp_path / "conf"), *SMALL, "optimizer=misbehaving"]
+    words = ["--config-dir", str(tmp_path / "conf"), *SMALL, "optimizer=misbehaving", ALLOWED]
     return words, {"PYTHONPATH": str(HERE)}
 
 
@@ -160,13 +161,13 @@ def test_retry_failed_keeps_the_old_error_until_it_succeeds(
     mended = tmp_path / "mended"
     job = ("optimizer.params.mode=error,fine", f"optimizer.params.until={mended}")
     assert command(*words, *job, cwd=tmp_path, env=env).returncode == 1
-    again = command("retry_failed=sweep", "--config-dir", "conf", cwd=tmp_path, env=env)
+    again = command("retry_failed=sweep", "--config-dir", "conf", ALLOWED, cwd=tmp_path, env=env)
     assert again.returncode == 1
     assert "1 done before, 1 to do" in again.stdout
     status = statuses(tmp_path / "sweep")["error"]
     assert status["previous_error"]["type"] == status["error"]["type"] == "ValueError"
     mended.touch()
-    last = command("retry_failed=sweep", "--config-dir", "conf", cwd=tmp_path, env=env)
+    last = command("retry_failed=sweep", "--config-dir", "conf", ALLOWED, cwd=tmp_path, env=env)
     assert last.returncode == 0, last.stderr
     status = statuses(tmp_path / "sweep")["error"]
     assert (status["state"], status["error"], status["previous_error"]) == ("success", None, None)

@@ -12,6 +12,7 @@ import time
 from contextlib import closing
 from pathlib import Path
 
+import httpx
 import pytest
 from support import clean_environment, command, composed, wait_for
 
@@ -65,6 +66,30 @@ def test_a_model_that_cannot_be_opened_fails_its_job(tmp_path: Path) -> None:
         servers.ready(one)
     servers.close()
     assert said == ["serving bad once for 1 job"]
+
+
+@pytest.mark.slow
+@pytest.mark.llm
+def test_nobody_is_answered_without_the_token() -> None:
+    one = job("model=smollm2")
+    servers = Servers([one], lambda _: None)
+    try:
+        (access,) = servers.ready(one).values()
+        assert access.address.startswith("http://127.0.0.1:")
+        assert access.token not in repr(access)
+        asked = {"messages": [{"role": "user", "content": "Say a word."}], "max_tokens": 1}
+        given: list[dict[str, str]] = [
+            {}, {"authorization": "Bearer "}, {"authorization": f"Bearer {access.token[:-1]}"},
+            {"authorization": f"Bearer {TOKEN}"}, {"authorization": f"Bearer {access.token}"},
+        ]  # fmt: skip
+        with httpx.Client(base_url=access.address, timeout=120, trust_env=False) as client:
+            codes = [
+                client.post("/v1/chat/completions", json=asked, headers=one_of).status_code
+                for one_of in given
+            ]
+        assert codes == [401, 401, 401, 401, 200]
+    finally:
+        servers.close()
 
 
 def started(cwd: Path, *words: str) -> subprocess.Popen[str]:

@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 from support import clean_environment, command
-from test_processes import CONF, HERE, SLOW, SMALL, statuses, wait_for_calls
+from test_processes import ALLOWED, CONF, HERE, SLOW, SMALL, statuses, wait_for_calls
 
 from hydra_plugins.optbench_launcher import _sbatch
 
@@ -41,7 +41,7 @@ def with_bad(folder: Path) -> list[str]:
     conf = folder / "conf" / "optimizer"
     conf.mkdir(parents=True)
     (conf / "misbehaving.yaml").write_text(CONF)
-    return ["--config-dir", str(folder / "conf")]
+    return ["--config-dir", str(folder / "conf"), ALLOWED]
 
 
 def processes_in(folder: Path) -> list[str]:

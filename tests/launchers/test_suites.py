@@ -115,10 +115,11 @@ def test_other_rows_than_then_are_said(tmp_path: Path) -> None:
     conf.mkdir(parents=True)
     (conf / "generated.yaml").write_text(GENERATED)
     words = ("--config-dir", "conf", "-m", "dataset=generated", "model=simulated", "optimizer=none")
+    words = (*words, "allow_imports=[changing]")
     path = {"PYTHONPATH": str(tmp_path)}
     first = command(*words, "hydra.sweep.dir=sweep", cwd=tmp_path, env=path)
     assert first.returncode == 0, first.stderr
-    resumed = ("resume=sweep", "--config-dir", "conf")
+    resumed = ("resume=sweep", "--config-dir", "conf", "allow_imports=[changing]")
     same = command(*resumed, cwd=tmp_path, env=path)
     assert same.returncode == 0, same.stderr
     changed = command(*resumed, cwd=tmp_path, env={**path, "WORD": "b"})

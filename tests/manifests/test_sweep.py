@@ -142,7 +142,10 @@ def test_a_trusted_sweep_goes_on(tmp_path: Path) -> None:
     (tmp_path / "multirun.yaml").write_text(
         "hydra: {overrides: {task: [], hydra: ['hydra.sweeper.trust_manifest=true']}}"
     )
-    assert "hydra.sweeper.trust_manifest=true" in complete([f"resume={tmp_path}"])
+    with pytest.raises(ConfigError, match=r"hydra\.sweeper\.trust_manifest=true"):
+        complete([f"resume={tmp_path}"])
+    trusted = [f"resume={tmp_path}", "hydra.sweeper.trust_manifest=true"]
+    assert complete(trusted).count("hydra.sweeper.trust_manifest=true") == 1
 
 
 def test_a_task_that_cannot_be_composed_has_its_place(tmp_path: Path) -> None:

@@ -114,3 +114,22 @@ def test_schema_and_names_in_one_go(loaded: Any) -> None:
     assert [one.path for one in caught.value.problems] == [
         "$.sed", "$.tasks[0].seed", "$.tasks[1].optimizer", "$.generators[0].datasets[0]",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "word",
+    [
+        "allow_imports=[os]",
+        "+allow_imports.0=os",
+        "hydra.launcher._target_=os.system",
+        "+hydra.callbacks.x={_target_: os.system, command: id}",
+        "hydra/launcher=joblib",
+        "hydra.sweeper.trust_manifest=true",
+    ],
+)
+@pytest.mark.parametrize("trusted", [False, True])
+def test_no_manifest_says_what_may_be_imported_or_who_launches(
+    word: str, trusted: bool, loaded: Any
+) -> None:
+    with pytest.raises(ManifestError, match="belongs to the launch"):
+        loaded(overrides(word), trusted=trusted)

@@ -60,7 +60,10 @@ def test_both_from_a_folder_of_the_users(tmp_path: Path) -> None:
     (tmp_path / "ask_once.py").write_text(CLASS)
     lines = [f"question number {i} about some thing,thing{i}" for i in range(60)]
     (tmp_path / "rows.csv").write_text("\n".join(["q,a", *lines]))
-    words = ("--config-dir", "my", "dataset=mine", "optimizer=ask_once", "model=simulated")
+    words = (
+        *("--config-dir", "my", "dataset=mine", "optimizer=ask_once", "model=simulated"),
+        "allow_imports=[ask_once]",
+    )
     done = command(*words, "hydra.run.dir=out", cwd=tmp_path, env={"PYTHONPATH": str(tmp_path)})
     assert done.returncode == 0, done.stderr
     result = json.loads((tmp_path / "out" / "result.json").read_text())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -111,6 +112,17 @@ def test_a_sweep_names_no_code_and_no_file(changed: str, said: str, tmp_path: Pa
         assert told(tmp_path, "dataset=tickets") == [
             ("random_few_shot", 1, "tickets", "simulated", 1)
         ]
+
+
+def test_what_a_sweep_was_allowed_is_not_allowed_here(tmp_path: Path) -> None:
+    folder = finished(tmp_path, "allow_imports=[os]")
+    task = folder.task
+    plain = json.loads(task.read_text())
+    plain["config"]["hydra"] = {"launcher": {"_target_": "os.system"}}
+    task.write_text(json.dumps(plain))
+    (one,) = configs(tmp_path)
+    assert one["allow_imports"] == []
+    assert "hydra" not in one
 
 
 def test_a_model_that_is_not_here(tmp_path: Path) -> None:

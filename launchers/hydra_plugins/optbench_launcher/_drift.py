@@ -9,6 +9,7 @@ from typing import Any
 
 from optbench.data.load import load
 from optbench.errors import ConfigError, OptbenchError
+from optbench.imports import Allowed
 from optbench.results.layout import JobFolder, read_json
 from optbench.task import Task
 from optbench.versions import versions
@@ -90,7 +91,9 @@ def _rows(
 
 def _fingerprints(task: Task) -> dict[str, str]:
     try:
-        data = load(task.config.dataset, test_mode=task.config.test_mode)
+        config = task.config
+        allowed = Allowed.of(config.allow_imports)
+        data = load(config.dataset, test_mode=config.test_mode, allowed=allowed)
     except OptbenchError as error:  # the jobs that need it will fail with it
         log.warning("rows cannot be compared: %s", error)
         return {}

@@ -120,6 +120,9 @@ def _jobs(
     overrides = parser.parse_overrides([*sweeper._parse_config(), *arguments])
     _refuse_controller_axes(overrides)
     began = _starts.begin(sweeper, overrides)
+    _starts.refuse_allowing(
+        [*(row for row, _ in began.rows), *sweeper.include, sweeper.params or {}]
+    )
     jobs, places, left_out = _expanded(
         began.overrides, began.rows, sweeper.exclude, sweeper.include, config
     )

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hydra.core.override_parser.types import Override
 
+from optbench.config.words import package
 from optbench.errors import ConfigError
 from optbench.rerun import MANIFEST, TRANSFER
 
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from .sweeper import MatrixSweeper
 
 log = logging.getLogger(__name__)
+
+_ALLOWING = "allow_imports"
 
 Start = tuple[Mapping[str, Any], str]
 """A row to begin with, and where it stands in a manifest; nowhere if it is of no manifest."""
@@ -107,6 +110,22 @@ def _transferred(
         axes,
         lambda folder: sources.keep(found.sources, folder / TRANSFER),
     )
+
+
+def refuse_allowing(rows: Iterable[Mapping[str, Any]]) -> None:
+    """Rows may be anybody's, so which code may be named is said for a whole launch.
+
+    Raises:
+        ConfigError: For a row that says it.
+    """
+    for row in rows:
+        for key in row:
+            if package(key).partition(".")[0] == _ALLOWING:
+                raise ConfigError(
+                    "cannot be said in a row or an axis",
+                    key=_ALLOWING,
+                    mend="give it on the command line, for the whole launch",
+                )
 
 
 def _refuse_own(paths: Sequence[Path], folder: Path) -> None:

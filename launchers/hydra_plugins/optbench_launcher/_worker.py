@@ -163,16 +163,23 @@ def run_as_hydra_does(hydra_context: Any, task_function: Any, cfg: Any) -> Any:
 
 
 def _failed(error: BaseException) -> Outcome:
-    text = "".join(traceback.format_exception(error))
+    from optbench.config.redact import redacted
+
+    text = redacted("".join(traceback.format_exception(error)))
     logging.getLogger(__name__).error(text)
-    return Outcome("failed", error=portable(ordinary(error)), traceback=text)
+    said: BaseException = portable(ordinary(error))
+    if redacted(str(said)) != str(said):  # it goes to the screen, and over networks
+        said = RemoteJobError(redacted(f"{type(said).__name__}: {said}"))
+    return Outcome("failed", error=said, traceback=text)
 
 
 @contextlib.contextmanager
 def _log_to(log: Path) -> Iterator[None]:
     """Sends what is logged to a file, as ``conf/hydra/job_logging`` has it."""
+    from optbench.config.redact import Formatter
+
     handler = logging.FileHandler(log, encoding="utf-8")
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    handler.setFormatter(Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     root = logging.getLogger()
     before, root.handlers = root.handlers, [handler]
     root.setLevel(logging.INFO)
@@ -194,6 +201,8 @@ def _output_to(log: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _printed_to(log: Path) -> Iterator[None]:
+    from optbench.config.redact import blank_file
+
     kept = [os.dup(1), os.dup(2)]
     with log.open("ab") as file:
         sys.stdout.flush()
@@ -208,3 +217,4 @@ def _printed_to(log: Path) -> Iterator[None]:
         for number, copy in zip((1, 2), kept, strict=True):
             os.dup2(copy, number)
             os.close(copy)
+        blank_file(log)  # what libraries have printed

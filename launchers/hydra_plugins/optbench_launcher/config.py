@@ -1,5 +1,7 @@
 """What ``hydra/launcher=optbench`` can be told.
 
+``docs/reference.md`` is made from the comments, see :mod:`optbench.config.schema`.
+
 Without ``from __future__ import annotations``: Hydra executes plugin modules outside ``sys.modules``,
 where a dataclass cannot look its string annotations up.
 """
@@ -39,11 +41,11 @@ class SlurmConf:
     account: str | None = None
     # Quality of service.
     qos: str | None = None
-    # Cores of a job.
+    # Of a job. [cores]
     cpus_per_task: int | None = None
-    # Memory of a job, in GB (of 1024 MB).
+    # Memory of a job. [GB of 1024 MB]
     mem_gb: float | None = None
-    # GPUs of a job.
+    # Of a job. [GPUs]
     gpus_per_node: int | None = None
     # Any generic resource, as Slurm writes it: gpu:a100:1.
     gres: str | None = None
@@ -51,7 +53,7 @@ class SlurmConf:
     setup: list[str] | None = None
     # Any other option of sbatch: {constraint: a100, mail-type: FAIL}; they win over all others.
     additional_parameters: Any = None  # a typed dict could be set with +...constraint=a100 only
-    # How often a job that the cluster ended (preempted, say) is submitted again; not a retry.
+    # How often a job that the cluster ended (preempted, say) is submitted again; not a retry. [times]
     restarts: int = 10
 
 
@@ -59,17 +61,19 @@ class SlurmConf:
 class ModalConf:
     """What jobs ask Modal for; null leaves it to Modal's default."""
 
-    # What things are called there; environment: of Modal's, null: the profile's own.
+    # What the app is called there.
     app: str = "optbench"
+    # What the volume is called that results are copied to.
     volume: str = "optbench-results"
+    # One of Modal's environments; null: the profile's own.
     environment: str | None = None
     # Secrets with the providers' keys; asked for where a model needs a key.
     secrets: list[str] = field(default_factory=lambda: ["opik-benchmarks"])
-    # Cores of a container.
+    # Of a container. [cores]
     cpu: float | None = None
-    # Memory of a container, in MiB.
+    # Memory of a container. [MiB]
     memory_mb: int | None = None
-    # Seconds between two copies of what a job has learnt: what a container may cost that is lost.
+    # Between two copies of what a job has learnt: what a container may cost that is lost. [seconds]
     commit_s: float = 60.0
     # Packages of your own that the tasks import, deployed beside optbench.
     packages: list[str] = field(default_factory=list)
@@ -88,21 +92,22 @@ class OptbenchLauncherConf:
     """Configuration of the launcher; belongs to the process that launches, never to a task."""
 
     _target_: str = "hydra_plugins.optbench_launcher.launcher.OptbenchLauncher"
+    # Where the jobs run.
     # processes: each job in one of n_jobs worker processes, which no other job can harm.
     # inprocess: one after the other in this process, for pdb and for tests.
     # slurm: each job submitted to a Slurm cluster (engine=slurm).
     # modal: each job spawned on Modal (engine=modal).
     backend: Backend = Backend.processes
     # Jobs at once; null: as many as there are cores, and one where a model runs on those cores;
-    # with Slurm all, as far as the cluster takes them.
+    # with Slurm all, as far as the cluster takes them. [jobs]
     n_jobs: int | None = None
-    # A job that takes longer is ended, in seconds; null: none is, on Slurm at the partition's limit.
+    # A job that takes longer is ended; null: none is, on Slurm at the partition's limit. [seconds]
     timeout_s: float | None = None
     # Start no further jobs after the first that failed; false runs all and fails at the end.
     fail_fast: bool = False
-    # The same after so many failures; null: whatever fails.
+    # The same after so many failures; null: whatever fails. [jobs]
     max_failures: int | None = None
-    # Further attempts at a job that failed, died or took too long; what it paid for it keeps.
+    # Further attempts at a job that failed, died or took too long; what it paid for it keeps. [attempts]
     retries: int = 0
     # Look at all tasks before the first job starts, and start none where one could not work; false:
     # each job looks for itself, so that a dataset that cannot be read does not stop the others.
@@ -130,7 +135,7 @@ class MatrixSweeperConf:
     """Configuration of the sweeper: what Hydra's own takes, and rows left out or put in."""
 
     _target_: str = "hydra_plugins.optbench_launcher.sweeper.MatrixSweeper"
-    # Jobs handed to the launcher at a time; null: all.
+    # Handed to the launcher at a time; null: all. [jobs]
     max_batch_size: int | None = None
     # Axes that stand in the config instead of on the command line: {seed: "1,2,3"}.
     params: dict[str, str] | None = None
