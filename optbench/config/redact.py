@@ -49,21 +49,38 @@ _is_secret = functools.lru_cache(maxsize=4096)(is_secret)
 
 def redacted(text: str) -> str:
     """A text without secrets, also where it is JSON."""
-    for value in values():
-        for form in (value, json.dumps(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1]):
-            if form in text:
-                text = text.replace(form, BLANK)
-    return text
+    return _blanked(text, _forms())
 
 
 def redacted_all(value: Any) -> Any:
     """Plain data without secrets in its texts."""
+    forms = _forms()
+    return _each(value, forms) if forms else value
+
+
+def _forms() -> list[str]:
+    """How secrets are written: as they are, and in JSON."""
+    found = values()
+    written = [
+        json.dumps(one, ensure_ascii=plain)[1:-1] for one in found for plain in (True, False)
+    ]
+    return list(dict.fromkeys([*found, *written]))
+
+
+def _blanked(text: str, forms: list[str]) -> str:
+    for form in forms:
+        if form in text:
+            text = text.replace(form, BLANK)
+    return text
+
+
+def _each(value: Any, forms: list[str]) -> Any:
     if isinstance(value, str):
-        return redacted(value)
+        return _blanked(value, forms)
     if isinstance(value, dict):
-        return {key: redacted_all(one) for key, one in value.items()}
+        return {key: _each(one, forms) for key, one in value.items()}
     if isinstance(value, list | tuple):
-        return type(value)(redacted_all(one) for one in value)
+        return type(value)(_each(one, forms) for one in value)
     return value
 
 

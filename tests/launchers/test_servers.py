@@ -79,7 +79,7 @@ def test_nobody_is_answered_without_the_token() -> None:
         assert access.token not in repr(access)
         asked = {"messages": [{"role": "user", "content": "Say a word."}], "max_tokens": 1}
         given: list[dict[str, str]] = [
-            {}, {"authorization": "Bearer "}, {"authorization": f"Bearer {access.token[:-1]}"},
+            {}, {"authorization": "Bearer x"}, {"authorization": f"Bearer {access.token[:-1]}"},
             {"authorization": f"Bearer {TOKEN}"}, {"authorization": f"Bearer {access.token}"},
         ]  # fmt: skip
         with httpx.Client(base_url=access.address, timeout=120, trust_env=False) as client:
