@@ -10,7 +10,7 @@ NEXT := .venv-next
 STUDY := multirun/demo_study
 STUDY_LLM := multirun/demo_study_llm
 
-.PHONY: demo test test-next lint bench study clean
+.PHONY: demo test test-next lint bench soak study clean
 
 demo: $(VENV)/.demo  ## a real language model on this machine: no key, no server, no download at run time
 	$(BIN)/optbench
@@ -40,6 +40,10 @@ bench: $(VENV)/.dev  ## ratios, measured side by side in one run
 	PYTHONPATH=tests $(BIN)/python tests/benchmarks/report.py
 	$(BIN)/python tests/benchmarks/results_loading.py
 	PYTHONPATH=tests $(BIN)/python tests/benchmarks/modal_submitting.py
+
+soak: $(VENV)/.dev  ## 20 minutes of faults, long chaos, long fuzzing; SOAK_SEED=7 repeats, SOAK_S=300 is shorter
+	$(BIN)/python -m pytest -m soak
+	FUZZ_TIMES=20 $(BIN)/python -m pytest tests/fuzz
 
 study: $(VENV)/.dev  ## the README's study and its pictures: simulated, then the embedded model
 	$(BIN)/optbench suite=demo_study hydra.sweep.dir=$(STUDY)

@@ -142,6 +142,7 @@ def run_task(
     # Two processes in one folder would undo each other.
     here = f"running the task in '{folder.path}'"
     with alone(folder.lock, doing=here, key="hydra.run.dir", wait_s=LOCK_WAIT_S):
+        folder.sweep_up()
         status = Status(folder)
         status.write("running")
         try:

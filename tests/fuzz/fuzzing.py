@@ -18,8 +18,10 @@ from hypothesis import strategies as st
 TIMES = int(os.environ.get("FUZZ_TIMES", "1"))
 NASTY = (
     "", " ", "\0", "\ud800", "<script>fuzz()</script>", "${oc.env:HOME}", "${", "{a}", "=", "../../x",
-    "a,b", "null", "nan", "1e999", "os.system", "planted.Module", "/etc/passwd", "\u202e", "x" * 3_000,
-    "'", '"', "\\", "http://127.0.0.1:9/", "e\u0301", "[", "]", "{", "}", "~", "@", ":", "\n", "\x1b[31m",
+    "a,b", "null", "nan", "1e999", "os.system", "planted.Module",
+    "/etc/passwd", "\u202e", "x" * 3_000,
+    "'", '"', "\\", "http://127.0.0.1:9/",
+    "e\u0301", "[", "]", "{", "}", "~", "@", ":", "\n", "\x1b[31m",
 )  # fmt: skip
 
 

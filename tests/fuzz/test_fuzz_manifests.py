@@ -104,9 +104,7 @@ def test_any_json(catalogue: Catalogue, value: Any) -> None:
 
 @looks(40)
 @given(st.sampled_from(VALID), changes(KEYS))
-def test_a_manifest_with_changes(
-    catalogue: Catalogue, manifest: Any, wanted: list[Change]
-) -> None:
+def test_a_manifest_with_changes(catalogue: Catalogue, manifest: Any, wanted: list[Change]) -> None:
     ends_well(json.dumps(changed(manifest, wanted)).encode(), catalogue)
 
 

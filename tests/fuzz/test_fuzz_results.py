@@ -84,7 +84,9 @@ def _become(file: Path, what: str) -> None:
     elif what == "empty":
         file.touch()
     elif what == "other":
-        file.write_bytes((file.parent / "task.json").read_bytes() if file.name != "task.json" else b"[]")
+        file.write_bytes(
+            (file.parent / "task.json").read_bytes() if file.name != "task.json" else b"[]"
+        )
 
 
 def _change(file: Path, wanted: list[Change]) -> None:
@@ -136,7 +138,9 @@ def test_tables_of_anything(well: Path, wanted: list[Spoiling]) -> None:
             getattr(runs, table).to_json()  # whole, and in a form that can be written
         for identity in runs.tasks["identity"].dropna():
             runs.prompts(identity)
-        others = runs.tasks[runs.tasks["folder"].map(lambda one: Path(one).name != "s1" or "none" in one)]
+        others = runs.tasks[
+            runs.tasks["folder"].map(lambda one: Path(one).name != "s1" or "none" in one)
+        ]
         assert len(others) == 2
         assert (others["state"] == "success").all()
         assert set(runs.problems["kind"].map(type)) <= {str}
@@ -146,7 +150,13 @@ def test_tables_of_anything(well: Path, wanted: list[Spoiling]) -> None:
 @given(wanted)
 def test_views_of_anything(well: Path, wanted: list[Spoiling]) -> None:
     with spoiled(well, wanted) as folder:
-        for words in (("show",), ("show", "--detailed"), ("show", "--raw"), ("failures",), ("prompts",)):
+        for words in (
+            ("show",),
+            ("show", "--detailed"),
+            ("show", "--raw"),
+            ("failures",),
+            ("prompts",),
+        ):
             extra = ("--incomplete",) if words[0] == "show" else ()
             assert ends(*words, str(folder), *extra) in (0, 1, 2)
         for table in cli.TABLES:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
 import sqlite3
 import time
@@ -30,6 +29,11 @@ def processes(mark: str) -> list[int]:
         if mark.encode() in environment and state not in "ZX":
             found.append(int(place.name))
     return found
+
+
+def workers(mark: str) -> list[int]:
+    """Those of :func:`processes` that are not loky's own keeper of semaphores."""
+    return [pid for pid in processes(mark) if "resource_tracker" not in _command_line(pid)]
 
 
 def gone(mark: str, seconds: float = 20.0) -> None:
@@ -120,4 +124,4 @@ def _command_line(pid: int) -> str:
         words = Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
     except OSError:
         words = "gone now"
-    return f"{pid} (of {os.getpid()}): {words[:200]}"
+    return f"{pid}: {words[:200]}"

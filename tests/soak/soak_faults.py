@@ -16,7 +16,7 @@ from pathlib import Path
 from hub import Hub, parquet, serve
 
 SMALL_DISK_MB = 48
-SHIM = '''
+SHIM = """
 import os, time
 _now, _now_ns = time.time, time.time_ns
 def _offset():
@@ -27,7 +27,7 @@ def _offset():
         return 0.0
 time.time = lambda: _now() + _offset()
 time.time_ns = lambda: _now_ns() + int(_offset() * 10**9)
-'''
+"""
 """``sitecustomize`` of every process of the sweep: the wall clock, as a file says; no other clock."""
 
 
@@ -61,9 +61,9 @@ class Disk:
         self._ballast.unlink(missing_ok=True)
 
     def close(self) -> None:
-        """Nobody may be at work in it any more."""
+        """Gone, as soon as nobody is at work in it."""
         if self.real:
-            subprocess.run(["umount", str(self.folder)], check=True)
+            subprocess.run(["umount", "-l", str(self.folder)], check=True)
 
 
 class Clock:
