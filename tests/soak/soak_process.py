@@ -34,7 +34,6 @@ def main(tasks: int) -> None:
         gc.collect()
         held = {
             "files": len(os.listdir("/proc/self/fd")),
-            "threads": threading.active_count(),
             "mb": round(resident_mb(), 1),
             "names": sorted(thread.name for thread in threading.enumerate()),
         }
