@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from hub import Hub, parquet, serve
+from data.hub import Hub, parquet, serve
 
 SMALL_DISK_MB = 48
 SHIM = """
