@@ -13,7 +13,7 @@ AUDIT := build/audit
 STUDY := multirun/demo_study
 STUDY_LLM := multirun/demo_study_llm
 
-.PHONY: demo test test-next lint bench study audit sbom clean
+.PHONY: demo test test-next lint bench study audit sbom clean soak
 
 demo: $(VENV)/.demo  ## a real language model on this machine: no key, no server, no download at run time
 	$(BIN)/optbench
@@ -49,6 +49,10 @@ bench: $(VENV)/.dev  ## ratios, measured side by side in one run
 .PHONY: docs # there is a folder of that name
 docs: $(VENV)/.dev  ## the reference of all config keys, from the configs
 	$(BIN)/python docs/generate.py
+
+soak: $(VENV)/.dev  ## 20 minutes of faults, long chaos, long fuzzing; SOAK_SEED=7 repeats, SOAK_S=300 is shorter
+	$(BIN)/python -m pytest -m soak
+	FUZZ_TIMES=20 $(BIN)/python -m pytest tests/fuzz
 
 study: $(VENV)/.dev  ## the README's study and its pictures: simulated, then the embedded model
 	$(BIN)/optbench suite=demo_study hydra.sweep.dir=$(STUDY)

@@ -100,10 +100,11 @@ def main() -> None:
     except Exception as error:
         if wants_traceback:
             raise
-        from optbench.complaints import explain
+        from optbench.complaints import explain, is_of_composing
 
         print(explain(error), file=sys.stderr)
-        sys.exit(error.exit_code if isinstance(error, OptbenchError) else _exit_code(error))
+        code = 2 if is_of_composing(error) else 1
+        sys.exit(error.exit_code if isinstance(error, OptbenchError) else code)
 
 
 def _overrides_last(words: list[str]) -> list[str]:
@@ -118,11 +119,3 @@ def _overrides_last(words: list[str]) -> list[str]:
         if one in _MAY_TAKE_A_VALUE:
             takes_value = not any("=" in after for after in words[at + 1 : at + 2])
     return [*flags, *overrides]
-
-
-def _exit_code(error: Exception) -> int:
-    from hydra.errors import HydraException
-    from omegaconf.errors import OmegaConfBaseException
-    from yaml import YAMLError
-
-    return 2 if isinstance(error, HydraException | OmegaConfBaseException | YAMLError) else 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import traceback
 from collections.abc import Iterable
 from typing import Any, TypeVar
 
@@ -14,16 +15,32 @@ from hydra.errors import (
     OverrideParseException,
 )
 from omegaconf.errors import OmegaConfBaseException
-from yaml import MarkedYAMLError
+from yaml import MarkedYAMLError, YAMLError
 
-from optbench.errors import OptbenchError
+from optbench.errors import OptbenchError, first_line
 
 E = TypeVar("E", bound=BaseException)
 TRACEBACK_HINT = "HYDRA_FULL_ERROR=1 shows the traceback."
 
 
 def explain(error: BaseException) -> str:
-    """One short text for an error that ended the program."""
+    """One short text for an error that ended the program, without what a terminal would obey."""
+    return "".join(
+        char if char.isprintable() or char == "\n" else ascii(char)[1:-1] for char in _told(error)
+    )
+
+
+def is_of_composing(error: BaseException) -> bool:
+    """Whether a config could not be composed; Hydra lets some errors through as what they are."""
+    frames = (
+        frame.f_globals.get("__name__") for frame, _ in traceback.walk_tb(error.__traceback__)
+    )
+    return isinstance(error, HydraException | OmegaConfBaseException | YAMLError) or any(
+        name == "hydra._internal.config_loader_impl" for name in frames
+    )
+
+
+def _told(error: BaseException) -> str:
     if isinstance(error, OptbenchError):
         return f"error: {error}"
     if isinstance(error, MissingConfigException):
@@ -41,6 +58,11 @@ def explain(error: BaseException) -> str:
         )
     if isinstance(error, HydraException):
         return f"error: {error}"
+    if is_of_composing(error):
+        return (
+            f"error: the config cannot be composed: {first_line(error)}\n  mend: look at the values "
+            f"that were given, config groups take names\n  {TRACEBACK_HINT}"
+        )
     return f"error: {type(error).__name__}: {error}\n  {TRACEBACK_HINT}"
 
 

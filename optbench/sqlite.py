@@ -8,15 +8,18 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def transaction(db: sqlite3.Connection) -> Iterator[None]:
+def transaction(db: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
     """All that is written inside is written, or nothing, also when the process is killed within.
 
     Args:
         db: In autocommit mode (``isolation_level=None``).
+
+    Yields:
+        The same.
     """
     db.execute("BEGIN IMMEDIATE")
     try:
-        yield
+        yield db
     except BaseException:
         db.execute("ROLLBACK")
         raise

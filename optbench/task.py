@@ -15,6 +15,7 @@ from omegaconf import MISSING, DictConfig, OmegaConf
 from optbench import environment, preflight
 from optbench.config import Config
 from optbench.config.identity import IDENTITY_VERSION, identity_of
+from optbench.config.kinds import misfits
 from optbench.config.schema import LIMITS, BudgetConf
 from optbench.data.items import Data
 from optbench.data.load import TEST_MODE_ITEMS
@@ -55,7 +56,7 @@ class Task:
         """From what Hydra composed.
 
         Raises:
-            ConfigError: When a value that must be given is missing.
+            ConfigError: When a value that must be given is missing, or is of another kind.
         """
         plain = cast(dict[str, Any], OmegaConf.to_container(cfg, resolve=True, enum_to_str=True))
         missing = next(_missing(plain, ""), None)
@@ -64,7 +65,11 @@ class Task:
         if plain["test_mode"]:
             cfg = cfg.copy()  # here, since optimizers take their number of trials from it
             cfg.budget.trials = min(cfg.budget.trials, TEST_MODE_TRIALS)
-        return cls(cast(Config, OmegaConf.to_object(cfg)), plain, identity_of(plain))
+        config = cast(Config, OmegaConf.to_object(cfg))
+        misfit = next(misfits(config), None)
+        if misfit is not None:
+            raise ConfigError("is a value where keys or a list must be", key=misfit)
+        return cls(config, plain, identity_of(plain))
 
     @property
     def title(self) -> str:
@@ -142,6 +147,7 @@ def run_task(
     # Two processes in one folder would undo each other.
     here = f"running the task in '{folder.path}'"
     with alone(folder.lock, doing=here, key="hydra.run.dir", wait_s=LOCK_WAIT_S):
+        folder.sweep_up()
         status = Status(folder)
         status.write("running")
         try:
@@ -151,7 +157,7 @@ def run_task(
             print(f"interrupted; what was done so far is in {folder.path}", file=sys.stderr)
             raise
         except Exception as error:
-            problem = _out_of_space(error)
+            problem = _unwritable(error)
             status.write("failed", problem)
             if problem is error:
                 raise
@@ -231,15 +237,20 @@ def _described(task: Task, data: Data) -> dict[str, Any]:
     }
 
 
-def _out_of_space(error: Exception) -> Exception:
-    """A full disk under any of its names, as one clear error; other errors as they are."""
+def _unwritable(error: Exception) -> Exception:
+    """A full or read-only disk under any of its names, as one clear error; other errors as they are."""
     import errno
     import sqlite3
 
-    full = (isinstance(error, OSError) and error.errno == errno.ENOSPC) or (
-        isinstance(error, sqlite3.OperationalError) and "disk is full" in str(error)
-    )
-    if not full:
+    number = error.errno if isinstance(error, OSError) else None
+    said = str(error) if isinstance(error, sqlite3.OperationalError) else ""
+    if number == errno.EROFS or "readonly database" in said:
+        return OptbenchError(
+            f"the folder cannot be written to ({error}); what was written before is kept",
+            key="hydra.run.dir",
+            mend="make it writable, or choose another folder, and start again",
+        )
+    if number not in (errno.ENOSPC, errno.EDQUOT) and "disk is full" not in said:
         return error
     return OptbenchError(
         "the disk is full; what was written before is kept",

@@ -61,8 +61,9 @@ def result_of(folder: Path) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("optimizer", "kills"),
     [("meta_prompt", 2), *(
-        pytest.param(name, 10, marks=pytest.mark.slow)
+        pytest.param(name, kills, marks=marks)
         for name in ("gepa", "evolutionary_optimizer")
+        for kills, marks in ((3, pytest.mark.slow), (10, pytest.mark.soak))
     )],
 )  # fmt: skip
 def test_killed_and_resumed_equals_calm(optimizer: str, kills: int, tmp_path: Path) -> None:

@@ -119,7 +119,7 @@ def _package(source: SourceConf, split: str, _: Allowed) -> Rows:
     relative = str(source.path).replace("{split}", split)
     try:
         resource = importlib.resources.files(str(source.package)) / relative
-    except ModuleNotFoundError as error:
+    except (ImportError, TypeError, ValueError) as error:  # the latter two: it is no name
         raise DataError(
             f"no package '{source.package}' is installed",
             key="dataset.source.package",

@@ -42,7 +42,7 @@ class ManifestError(ConfigError):
     """Everything that is wrong with a manifest; nothing was started."""
 
     def __init__(self, file: str, problems: Sequence[Problem]) -> None:
-        unique = list(dict.fromkeys(problems))
+        unique = [Problem(_shown(path), _shown(what)) for path, what in dict.fromkeys(problems)]
         count = f"{len(unique)} problems" if len(unique) > 1 else "1 problem"
         lines = [f"  {one.path}: {one.what}" for one in unique[:SHOWN]]
         if len(unique) > SHOWN:
@@ -54,6 +54,11 @@ class ManifestError(ConfigError):
 
     def __reduce__(self) -> tuple[object, ...]:
         return ManifestError, (self.file, self.problems)
+
+
+def _shown(text: str) -> str:
+    """In one line, without what a terminal would obey or could not write."""
+    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
 
 
 class Reading(NamedTuple):
@@ -185,7 +190,7 @@ def _once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(found) < len(pairs):
         names = [name for name, _ in pairs]
         twice = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f"an object has the key '{twice}' twice")
+        raise ValueError(f"an object has the key {twice!r} twice")
     return found
 
 

@@ -17,8 +17,11 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from optbench.errors import Fatal, OptbenchError
+from optbench.sqlite import transaction
 
 BUSY_TIMEOUT_S = 120.0
+CLOCK_SKEW_S = 1.0
+"""So far may the clocks of a sweep's hosts be apart, in seconds."""
 POLL_S = 0.02
 """Pause between two looks for a free slot."""
 
@@ -60,7 +63,7 @@ class Throttle:
         lock = self._take(model, rate.max_in_flight, wait) if rate.max_in_flight else None
         try:
             if rate.per_minute:
-                wait(self._pause(model, 60.0 / rate.per_minute))
+                self._await_pace(model, 60.0 / rate.per_minute, wait)
             self._check_money()
             yield
         finally:
@@ -122,20 +125,31 @@ class Throttle:
                 return lock
             wait(POLL_S)
 
-    def _pause(self, model: str, interval_s: float) -> float:
-        """Books the next free moment of a model, calls evenly spaced; seconds until then."""
-        now = time.time()
-        with self._lock:
-            (following,) = (
-                self._tables()
-                .execute(
-                    "INSERT INTO pace VALUES (:model, :now + :interval) ON CONFLICT (model) "
-                    "DO UPDATE SET free_at = max(free_at, :now) + :interval RETURNING free_at",
-                    {"model": model, "now": now, "interval": interval_s},
-                )
-                .fetchone()
-            )
-        return max(0.0, float(following) - interval_s - now)
+    def _await_pace(self, model: str, interval_s: float, wait: Callable[[float], None]) -> None:
+        """Takes the next free moment of a model, calls evenly spaced.
+
+        Nobody books further ahead than one interval: a later moment was written before the wall clock,
+        which is all that the hosts of a sweep have in common, was set back, and means nothing.
+        """
+        while (left := self._until_free(model, interval_s)) > 0:
+            wait(left)
+
+    def _until_free(self, model: str, interval_s: float) -> float:
+        """Books a model's moment, if it is now; else the seconds until it may be."""
+        with self._lock, transaction(self._tables()) as db:
+            now = time.time()  # here: others may have been waited for
+            values = {"model": model, "now": now, "interval": interval_s, "skew": CLOCK_SKEW_S}
+            booked = db.execute(
+                "INSERT INTO pace VALUES (:model, :now + :interval) ON CONFLICT (model) DO UPDATE SET "
+                # On from the last moment, so that who comes a little late delays nobody else.
+                "free_at = iif(free_at BETWEEN :now - :interval AND :now, free_at, :now) + :interval "
+                "WHERE free_at <= :now OR free_at > :now + :interval + :skew RETURNING 1",
+                values,
+            ).fetchall()
+            if booked:
+                return 0.0
+            (free_at,) = db.execute("SELECT free_at FROM pace WHERE model = ?", [model]).fetchone()
+        return max(0.001, float(free_at) - now)
 
     def _tables(self) -> sqlite3.Connection:
         if self._db is None:

@@ -88,6 +88,13 @@ def _below(root: Path, problems: Problems) -> Iterator[Found]:
             left += [(os.path.join(path, name), depth + 1) for name in reversed(folders)]
 
 
+def _is_file(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_file()
+    except OSError:  # a link to itself, for one
+        return False
+
+
 def _entries(path: str, real_root: str, problems: Problems) -> tuple[set[str], list[str], bool]:
     """Names of readable files, of folders to look into, and whether Hydra ran here."""
     files: set[str] = set()
@@ -106,7 +113,7 @@ def _entries(path: str, real_root: str, problems: Problems) -> tuple[set[str], l
         elif entry.is_dir(follow_symlinks=False):
             hydra |= entry.name == _HYDRA
             folders += [] if entry.name.startswith(".") else [entry.name]
-        elif entry.is_file():
+        elif _is_file(entry):
             files.add(entry.name)
     return files, folders, hydra
 

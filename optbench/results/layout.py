@@ -40,6 +40,11 @@ class JobFolder:
         """Makes the folder."""
         self.path.mkdir(parents=True, exist_ok=True)
 
+    def sweep_up(self) -> None:
+        """Removes what a killed process was writing aside; the caller is alone in the folder."""
+        for aside in self.path.glob(".*.tmp"):
+            aside.unlink(missing_ok=True)
+
     def read_result(self) -> dict[str, Any] | None:
         """``result.json``; None when there is none yet: its presence is success.
 

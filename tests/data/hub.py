@@ -43,6 +43,7 @@ class Hub:
         gated: Repositories whose files need a granted account.
         closed: Repositories whose very existence needs one.
         broken: Answers 503 to everything.
+        cuts: Closes the connection in the middle of each answer.
     """
 
     def __init__(self) -> None:
@@ -51,6 +52,7 @@ class Hub:
         self.gated: set[str] = set()
         self.closed: set[str] = set()
         self.broken = False
+        self.cuts = False
         self.url = ""
 
     def add(self, repo: str, commit: str, files: Files, card: str = "") -> None:
@@ -108,7 +110,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         if with_body:
-            self.wfile.write(body)
+            self.wfile.write(body[: len(body) // 2] if self.hub.cuts else body)
+        self.close_connection |= self.hub.cuts
 
     def _answer(self, path: str) -> tuple[int, dict[str, str], bytes]:
         if self.hub.broken:

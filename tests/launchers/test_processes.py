@@ -55,9 +55,12 @@ def statuses(sweep: Path) -> dict[str, dict[str, Any]]:
     return found
 
 
-@pytest.mark.slow
+@pytest.mark.parametrize(
+    "seeds",
+    [pytest.param("1", marks=pytest.mark.slow), pytest.param("1,2", marks=pytest.mark.soak)],
+)
 def test_every_way_to_fail_fails_alone(
-    tmp_path: Path, bad: tuple[list[str], dict[str, str]]
+    seeds: str, tmp_path: Path, bad: tuple[list[str], dict[str, str]]
 ) -> None:
     words, env = bad
     modes = (
@@ -66,10 +69,12 @@ def test_every_way_to_fail_fails_alone(
     )
     mode = f"optimizer.params.mode={','.join(modes)}"
     done = command(
-        *words, mode, "seed=1,2", "hydra.launcher.timeout_s=30", cwd=tmp_path, env=env, timeout=600
-    )
+        *words, mode, f"seed={seeds}", "hydra.launcher.timeout_s=20", cwd=tmp_path, env=env,
+        timeout=600,
+    )  # fmt: skip
+    jobs = 1 + seeds.count(",")
     assert done.returncode == 1
-    assert "22 of 26 jobs failed" in done.stderr + done.stdout
+    assert f"{11 * jobs} of {13 * jobs} jobs failed" in done.stderr + done.stdout
     assert len(done.stderr + done.stdout) < 40_000
     assert "\x1b" not in done.stderr + done.stdout
     assert "the job's process ended: {SIGKILL(-9)}" in done.stdout
@@ -188,9 +193,12 @@ def test_the_same_command_again_does_what_is_new(tmp_path: Path) -> None:
     # As if it had been killed between its result and the last word of its status.
     status = result.with_name("status.json")
     status.write_text(status.read_text().replace('"state": "success"', '"state": "running"'))
+    aside = result.with_name(".status.json.4711.tmp")
+    aside.write_text("{")
     resumed = command("resume=sweep", cwd=tmp_path)
     assert "2 done before, 0 to do" in resumed.stdout
     assert json.loads(status.read_text())["state"] == "success"
+    assert not aside.exists()
     # Other packages than then: said, and nothing is run.
     task = result.with_name("task.json")
     task.write_text(task.read_text().replace('"litellm": "', '"litellm": "0.'))
@@ -263,6 +271,20 @@ def test_workers_end_with_a_killed_launcher(tmp_path: Path) -> None:
     done = command(*SMALL, *SLOW[1:], cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert len(list((tmp_path / "sweep").rglob("result.json"))) == 3
+
+
+def test_a_worker_whose_launcher_died_before_it_stood_ends() -> None:
+    """Its parent is another process already when it first looks."""
+    script = (
+        "import sys, time\n"
+        "from hydra_plugins.optbench_launcher._worker import greet\n"
+        "greet(int(sys.argv[1]))\n"
+        "time.sleep(60)\n"
+    )
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    words = [sys.executable, "-c", script, str(gone.pid)]
+    assert subprocess.run(words, timeout=30, check=False).returncode == 1
 
 
 def _alive(pid: int) -> bool:

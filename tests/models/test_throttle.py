@@ -58,8 +58,27 @@ def test_calls_a_minute_over_jobs(tmp_path: Path) -> None:
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(ask, range(10)))
     assert max(starts) - began >= 9 * 0.05 - 0.01
+
     for one in jobs:
         one.close()
+
+
+def test_a_clock_that_is_set_back_stops_no_call(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The next free moment was written down by a clock that was an hour ahead."""
+    true = time.time
+    waited: list[float] = []
+    throttle, rate = Throttle(tmp_path), Rate(per_minute=600)
+    monkeypatch.setattr(time, "time", lambda: true() + 3600)
+    with throttle.slot("model", rate, waited.append):
+        monkeypatch.setattr(time, "time", true)
+    with throttle.slot("model", rate, waited.append):
+        pass
+    with throttle.slot("model", rate, lambda s: (waited.append(s), time.sleep(s))):
+        pass
+    assert sum(waited) < 0.2
+    assert waited  # the pace holds all the same
 
 
 def test_the_sweeps_money_is_shared_and_ends_every_job(tmp_path: Path) -> None:

@@ -56,7 +56,9 @@ class _Slot:
     def start(self, job: Job, work: tuple[Any, ...], timeout_s: float | None) -> None:
         if self._pool is None:
             # An initializer, not a first job: loky replaces a worker that has grown since its first.
-            self._pool = ProcessPoolExecutor(max_workers=1, timeout=None, initializer=_worker.greet)
+            self._pool = ProcessPoolExecutor(
+                max_workers=1, timeout=None, initializer=_worker.greet, initargs=(os.getpid(),)
+            )
             self._ready = self._pool.submit(_worker.ready, *work)
         self.job = job
         self._interrupted = False

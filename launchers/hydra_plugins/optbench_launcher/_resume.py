@@ -128,6 +128,7 @@ def note_end(job: Job, outcome: Outcome) -> None:
 
 def _mark_done(folder: JobFolder) -> None:
     """A job may have been killed between its result, which counts, and the last word of its status."""
+    folder.sweep_up()
     status = _status(folder)
     if status and status.get("state") != "success":
         kept = {key: value for key, value in status.items() if key != "schema_version"}

@@ -22,14 +22,18 @@ _CHATTY = ("httpx", "httpcore", "pyrate_limiter", "LiteLLM")
 """Loggers with a line for each request, which the ledger says better."""
 
 
-def greet() -> None:
+def greet(launcher: int | None = None) -> None:
     """The first thing a worker does.
 
     Ctrl-C reaches every process of a terminal, and it is the parent's to handle. A worker whose
     parent was killed ends itself: else the next launch would find it at work in its folders.
+
+    Args:
+        launcher: The parent's pid; asked for here it may be another's already, where the launcher was
+            killed while this process started. None where the parent is not known beforehand.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    parent = os.getppid()
+    parent = os.getppid() if launcher is None else launcher
 
     def watch() -> None:
         while os.getppid() == parent:
