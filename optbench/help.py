@@ -19,7 +19,9 @@ from optbench import config
 from optbench.config.compat import VERSION_BASE
 from optbench.config.optimizers import SCHEMAS
 
-GROUPS = ("suite", "dataset", "optimizer", "model", "budget", "cache", "tracking", "engine")
+GROUPS = (
+    "suite", "dataset", "agent", "optimizer", "model", "budget", "cache", "tracking", "engine",
+)  # fmt: skip
 """The groups in the order in which a person thinks of them."""
 
 

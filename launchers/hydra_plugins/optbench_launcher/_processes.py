@@ -11,6 +11,7 @@ import os
 import re
 import signal
 import time
+import warnings
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, wait
@@ -128,6 +129,8 @@ class ProcessBackend:
         self._slots = [_Slot() for _ in range(n_jobs)]
         self._queue: deque[Job] = deque()
         self._stopped_at: float | None = None
+        # loky replaces a worker whose memory has grown, which is no news to a user.
+        warnings.filterwarnings("ignore", "A worker stopped while some jobs", UserWarning)
 
     def submit(self, job: Job) -> None:
         """Puts a job at the end of the queue; before it begins its ``attempts`` grows."""
