@@ -215,7 +215,9 @@ class Soak:
         if workload == "counted":
             words.append(f"model.api_base={self._peer}")
         name, mark = self._mark.split("=")
-        path = os.pathsep.join([self._clock.path, os.environ.get("PYTHONPATH", "")])
+        path = os.pathsep.join(
+            filter(None, [self._clock.path, os.environ.get("PYTHONPATH")])  # an empty one is "."
+        )
         environment = {
             **clean_environment(), **self._clock.environment, name: mark, "PYTHONPATH": path,
             "HF_HOME": str(home / "hf"), "HF_ENDPOINT": self._hub.url,
