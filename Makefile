@@ -10,7 +10,7 @@ NEXT := .venv-next
 STUDY := multirun/demo_study
 STUDY_LLM := multirun/demo_study_llm
 
-.PHONY: demo test test-next lint bench study clean
+.PHONY: demo test test-next lint bench coverage mutation study clean
 
 demo: $(VENV)/.demo  ## a real language model on this machine: no key, no server, no download at run time
 	$(BIN)/optbench
@@ -40,6 +40,16 @@ bench: $(VENV)/.dev  ## ratios, measured side by side in one run
 	PYTHONPATH=tests $(BIN)/python tests/benchmarks/report.py
 	$(BIN)/python tests/benchmarks/results_loading.py
 	PYTHONPATH=tests $(BIN)/python tests/benchmarks/modal_submitting.py
+
+# What loads the embedded model stalls beside other work, and a soak takes its time.
+coverage: $(VENV)/.dev  ## the share of lines that the tests run, worker processes included; fails under 90 %
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest $(if $(JOBS),-n $(JOBS)) -m "$(if $(MARKS),$(MARKS),not soak and not llm)"
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report --sort=cover
+
+mutation: $(VENV)/.dev  ## faults put into identity, gateway and statistics; fails where under 80 % are found
+	PYTHONPATH=.:launchers:tests $(BIN)/python tests/mutation/sample.py
 
 study: $(VENV)/.dev  ## the README's study and its pictures: simulated, then the embedded model
 	$(BIN)/optbench suite=demo_study hydra.sweep.dir=$(STUDY)
