@@ -19,6 +19,7 @@ from optbench.config.identity import (
     identity,
     identity_of,
 )
+from optbench.config.schema import CacheMode
 
 OF_A_MODEL = [
     "api_key_env", "api_base", "extra.api_key", "timeout_s", "retries", "retry_for_s",
@@ -60,6 +61,10 @@ def test_the_hash_is_of_canonical_json() -> None:
 def test_interpolations_count_as_what_they_stand_for() -> None:
     task = OmegaConf.create({"seed": 7, "model": {"seed": "${seed}"}})
     assert identity(task) == identity_of({"seed": 7, "model": {"seed": 7}})
+
+
+def test_a_choice_counts_by_its_name() -> None:
+    assert identity(OmegaConf.create({"mode": CacheMode.read})) == identity_of({"mode": "read"})
 
 
 def test_the_neutral_keys_are_these_and_no_others() -> None:
