@@ -18,6 +18,7 @@ import signal
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.machinery import ModuleSpec
 from pathlib import Path
@@ -62,6 +63,7 @@ CACHE = (
     f"{MODELS}cache.py --deselect={MODELS}cache.py::test_eight_processes_on_one_file "
     f"--deselect={MODELS}cache.py::test_a_job_that_dies_in_flight_holds_nobody_up"
 )
+HAND = f"{STATS}by_hand.py"
 INTERVALS = f"{STATS}intervals.py --deselect={STATS}intervals.py::test_coverage_of_normal_scores"
 GROUPS = {
     "identity": Group("optbench.config", {"identity": "tests/config/test_identity.py"}, 80),
@@ -83,18 +85,18 @@ GROUPS = {
     "statistics": Group(
         "optbench.statistics",
         {
-            "compare": f"{STATS}compare.py {STATS}table.py "
+            "compare": f"{HAND} {STATS}compare.py {STATS}table.py "
             f"--deselect={STATS}compare.py::test_equal_optimizers_are_rarely_told_apart "
             f"--deselect={STATS}compare.py::test_a_tail_of_p_is_no_smaller_than_seeds_allow",
             "conclude": f"{STATS}conclude.py {STATS}table.py",
-            "curves": f"{STATS}curves_and_power.py --deselect="
+            "curves": f"{HAND} {STATS}curves_and_power.py --deselect="
             f"{STATS}curves_and_power.py::test_the_detectable_difference_is_detected_four_times_in_five "
             f"--deselect={STATS}curves_and_power.py::test_what_is_said_to_be_detectable_gets_a_verdict",
-            "intervals": f"{INTERVALS} --deselect="
+            "intervals": f"{HAND} {INTERVALS} --deselect="
             f"{STATS}intervals.py::test_coverage_of_answers_right_or_wrong",
-            "noise": f"{STATS}noise.py --deselect={STATS}noise.py::test_components_are_found_again",
-            "power": f"{STATS}curves_and_power.py -k more_of_anything",
-            "ranks": f"{STATS}ranks.py",
+            "noise": f"{HAND} {STATS}noise.py --deselect={STATS}noise.py::test_components_are_found_again",
+            "power": f"{HAND}",
+            "ranks": f"{HAND} {STATS}ranks.py",
             "table": f"{STATS}table.py",
         },
         80,
@@ -163,9 +165,15 @@ def forked(trial: Trial) -> int:
     os._exit(int(pytest.main([*quiet, "--hypothesis-seed=0", *trial.tests])))
 
 
-def run(trials: Sequence[Trial], limit_s: float) -> list[bool]:
-    """Whether each was killed; no more than :data:`AT_ONCE` at a time."""
-    killed = [False] * len(trials)
+def run(trials: Sequence[Trial], limit_s: float) -> list[bool | None]:
+    """Whether each was killed; no more than :data:`AT_ONCE` at a time. None after Ctrl-C."""
+    killed: list[bool | None] = [None] * len(trials)
+    with suppress(KeyboardInterrupt):
+        _run(trials, limit_s, killed)
+    return killed
+
+
+def _run(trials: Sequence[Trial], limit_s: float, killed: list[bool | None]) -> None:
     waiting = list(enumerate(trials))[::-1]
     running: dict[int, tuple[int, float]] = {}
     while waiting or running:
@@ -176,7 +184,7 @@ def run(trials: Sequence[Trial], limit_s: float) -> list[bool]:
             ended, status = os.waitpid(pid, os.WNOHANG)
             if ended:
                 killed[index] = os.waitstatus_to_exitcode(status) != 0
-                _tell(trials[index], killed[index])
+                _tell(trials[index], killed[index] is True)
             elif time.monotonic() - began > limit_s:
                 os.killpg(pid, signal.SIGKILL)
                 os.waitpid(pid, 0)
@@ -185,7 +193,6 @@ def run(trials: Sequence[Trial], limit_s: float) -> list[bool]:
                 continue
             del running[pid]
         time.sleep(0.02)
-    return killed
 
 
 def _tell(trial: Trial, killed: bool) -> None:
@@ -207,13 +214,19 @@ def drawn(group: Group, count: int | None) -> list[Trial]:
     return [every[index] for index in chosen]
 
 
-def told(trials: Sequence[Trial], killed: Sequence[bool]) -> float:
-    """Prints the table; the share that was killed."""
+def told(trials: Sequence[Trial], killed: Sequence[bool | None]) -> float:
+    """Prints the table of those that were run; the share of them that was killed."""
     for module in dict.fromkeys(trial.module for trial in trials):
-        dead = [k for trial, k in zip(trials, killed, strict=True) if trial.module == module]
-        print(f"{module:40} {sum(dead):4} of {len(dead):4} killed")
-    share = sum(killed) / len(killed)
-    print(f"{'together':40} {sum(killed):4} of {len(killed):4} killed, {share:.0%}", flush=True)
+        _line(
+            module, [k for trial, k in zip(trials, killed, strict=True) if trial.module == module]
+        )
+    return _line("together", killed)
+
+
+def _line(name: str, killed: Sequence[bool | None]) -> float:
+    done = [one for one in killed if one is not None]
+    share = sum(done) / max(1, len(done))
+    print(f"{name:40} {sum(done):4} of {len(done):4} killed, {share:.0%}", flush=True)
     return share
 
 
