@@ -94,7 +94,8 @@ GROUPS = {
             f"--deselect={STATS}curves_and_power.py::test_what_is_said_to_be_detectable_gets_a_verdict",
             "intervals": f"{HAND} {INTERVALS} --deselect="
             f"{STATS}intervals.py::test_coverage_of_answers_right_or_wrong",
-            "noise": f"{HAND} {STATS}noise.py --deselect={STATS}noise.py::test_components_are_found_again",
+            "noise": f"{HAND} {STATS}noise.py "
+            f"--deselect={STATS}noise.py::test_components_are_found_again",
             "power": f"{HAND}",
             "ranks": f"{HAND} {STATS}ranks.py",
             "table": f"{STATS}table.py",
@@ -176,6 +177,20 @@ def run(trials: Sequence[Trial], limit_s: float) -> list[bool | None]:
 def _run(trials: Sequence[Trial], limit_s: float, killed: list[bool | None]) -> None:
     waiting = list(enumerate(trials))[::-1]
     running: dict[int, tuple[int, float]] = {}
+    try:
+        _follow(trials, limit_s, killed, waiting, running)
+    finally:
+        for pid in running:
+            os.killpg(pid, signal.SIGKILL)
+
+
+def _follow(
+    trials: Sequence[Trial],
+    limit_s: float,
+    killed: list[bool | None],
+    waiting: list[tuple[int, Trial]],
+    running: dict[int, tuple[int, float]],
+) -> None:
     while waiting or running:
         while waiting and len(running) < AT_ONCE:
             index, trial = waiting.pop()
