@@ -13,7 +13,7 @@ AUDIT := build/audit
 STUDY := multirun/demo_study
 STUDY_LLM := multirun/demo_study_llm
 
-.PHONY: demo test test-next lint bench study audit sbom clean soak
+.PHONY: demo test test-next lint bench study audit sbom clean soak coverage mutation
 
 demo: $(VENV)/.demo  ## a real language model on this machine: no key, no server, no download at run time
 	$(BIN)/optbench
@@ -53,6 +53,16 @@ docs: $(VENV)/.dev  ## the reference of all config keys, from the configs
 soak: $(VENV)/.dev  ## 20 minutes of faults, long chaos, long fuzzing; SOAK_SEED=7 repeats, SOAK_S=300 is shorter
 	$(BIN)/python -m pytest -m soak
 	FUZZ_TIMES=20 $(BIN)/python -m pytest tests/fuzz
+
+# What loads the embedded model stalls beside other work, and a soak takes its time.
+coverage: $(VENV)/.dev  ## the share of lines that the tests run, worker processes included; fails under 90 %
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest $(if $(JOBS),-n $(JOBS)) -m "$(if $(MARKS),$(MARKS),not soak and not llm)"
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report --sort=cover
+
+mutation: $(VENV)/.dev  ## faults put into identity, gateway and statistics; fails where under 80 % are found
+	PYTHONPATH=.:launchers:tests $(BIN)/python tests/mutation/sample.py
 
 study: $(VENV)/.dev  ## the README's study and its pictures: simulated, then the embedded model
 	$(BIN)/optbench suite=demo_study hydra.sweep.dir=$(STUDY)
