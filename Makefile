@@ -109,4 +109,4 @@ $(AUDIT)/.ready:
 	touch $@
 
 clean:
-	rm -rf $(VENV) $(NEXT) build dist outputs multirun
+	rm -rf $(VENV) $(NEXT) build dist outputs multirun .coverage .coverage.* .hypothesis .pytest_cache .mypy_cache .ruff_cache

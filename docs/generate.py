@@ -28,8 +28,6 @@ LAUNCHER = ROOT / "launchers/hydra_plugins/optbench_launcher/config.py"
 GROUPS = (
     "suite", "dataset", "agent", "optimizer", "model", "budget", "cache", "tracking", "engine",
 )  # fmt: skip
-COMMON = ("OptimizerConf", "OpikConf", "OpikParams", "OpikOptimize", "OpikRolesOptimize")
-"""What several optimizers have; each class is documented once."""
 NO_UNIT = "none"
 _NUMBER = re.compile(r"(int|float)\b")
 _UNIT = re.compile(r"\s*\[([^\]]+)\]\.?$")

@@ -1,4 +1,4 @@
-"""``python -m optbench`` and the console script."""
+"""``python -m optbench``, the same as the console script."""
 
 from optbench.app import main
 

@@ -36,7 +36,7 @@ WORDS = (
 
 @dataclass
 class Runs:
-    """What :func:`optbench.results.runs` gives, as far as views read it; all of it in memory."""
+    """What :func:`optbench.results.load` gives, as far as views read it; all of it in memory."""
 
     tasks: pd.DataFrame
     items: dict[str, list[dict[str, Any]]]

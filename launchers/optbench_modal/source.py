@@ -101,7 +101,7 @@ class Source(NamedTuple):
         waiting = list(_required(distribution("optbench"), self.extras))
         while waiting:
             wanted = waiting.pop()
-            name = wanted.name.lower().replace("_", "-")
+            name = canonicalize_name(wanted.name)
             if name in found:
                 continue
             try:

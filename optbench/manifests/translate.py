@@ -18,7 +18,7 @@ from optbench.manifests.read import ManifestError, Problem, examined
 from optbench.manifests.row import Row
 from optbench.manifests.tasks import Field, Task, tasks
 
-CONTROLLER_KEYS = (
+NO_TASKS_KEYS = (
     *("hydra", "engine", "suite", "plan", "replay", "cache", "tracking"),
     "allow_imports",  # a manifest that is trusted may name code; what may be named is said elsewhere
 )
@@ -182,7 +182,7 @@ def _extension(row: Row, task: Task, catalogue: Catalogue) -> None:
     given: dict[str, Any] = {}
     for index, override in enumerate(overrides):
         key, _, value = override.partition("=")
-        if key.lstrip("+~").partition(".")[0].partition("/")[0] in CONTROLLER_KEYS:
+        if key.lstrip("+~").partition(".")[0].partition("/")[0] in NO_TASKS_KEYS:
             row.problem(field, f"'{key}' belongs to the launch, not to a task: give it with -m")
         else:
             _check(row, Field(f"{field.path}.overrides[{index}]", override), catalogue)

@@ -11,6 +11,7 @@ import litellm
 
 from optbench.config import redact, secrets
 from optbench.config.schema import LiteLLMModelConf
+from optbench.errors import first_line
 from optbench.models.types import ChatReply, ChatRequest, FailureKind, ModelCallError
 
 litellm.suppress_debug_info = True  # its appeals for feedback, printed at each failed call
@@ -83,7 +84,7 @@ class RemoteModel:
         )
         if kind == "rate_limit" and "insufficient_quota" in str(getattr(error, "body", "")):
             kind = "quota"  # OpenAI's 429 that no pause mends
-        said = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        said = first_line(error)
         for name in self._secrets:
             if secret := os.environ.get(name):
                 said = said.replace(secret, "***")

@@ -48,7 +48,7 @@ def write(
     """Writes the report.
 
     Args:
-        runs: What was read, see :func:`optbench.results.runs`.
+        runs: What was read, see :func:`optbench.results.load`.
         conclusions: What statistics say of it.
         curves: ``dataset, model, optimizer, axis, x, mean, low, high, n_seeds``: best validation score
             so far on a grid of x; axis is ``rollouts``, ``tokens``, ``cost_usd`` or ``seconds``.

@@ -23,7 +23,7 @@ def ordinary(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 class Runs(Protocol):
-    """The part of what :func:`optbench.results.runs` gives that a report reads."""
+    """The part of what :func:`optbench.results.load` gives that a report reads."""
 
     @property
     def tasks(self) -> pd.DataFrame:

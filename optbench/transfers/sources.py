@@ -18,8 +18,6 @@ from optbench.optimizers import transfer
 from optbench.prompts import ONLY, Prompt, could_be_column
 from optbench.results.layout import job_folders, read_json, write_json
 
-FILE = "transfer.json"
-"""A sweep's copy of the prompts that it was started with, in its folder."""
 MOST_BYTES = 16 * 2**20
 """Of a file that is read; a task's own have some kilobytes."""
 _GROUPS = ("dataset", "agent", "model", "judge_model", "budget")

@@ -78,11 +78,6 @@ class Loopback:
         """The committed files of a volume; to be read, not written."""
         return Path(self.counts()["volumes"][name])
 
-    def kill_containers(self) -> int:
-        """SIGKILL for all containers; how many. Their inputs are started anew."""
-        killed: int = json.loads(self._ask("/admin/kill", b""))["killed"]
-        return killed
-
     def wait(self, ready: Callable[[dict[str, Any]], Any], timeout: float = 20.0) -> None:
         """Until the counts say so."""
         end = time.monotonic() + timeout

@@ -17,7 +17,7 @@ from ._files import read_once
 from ._forks import on_all_cores
 
 WORTH_A_FORK = 8
-"""So many compositions, of some 0.1 s each, take longer than to start processes for them."""
+"""So many compositions, of some 70 ms each, take longer than to start processes for them."""
 
 
 def without_hydra(cfg: DictConfig) -> DictConfig:

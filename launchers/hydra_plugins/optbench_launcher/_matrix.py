@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-CONTROLLER_KEYS = ("engine", "suite", "plan", "replay", "cache")
-"""Chosen once for a whole launch: Hydra reads them before it knows of any job."""
+CONTROLLER_KEYS = ("engine", "suite", "plan", "replay", "cache", "tracking", "allow_imports")
+"""Chosen once for a whole launch: no task is another one for them."""
 
 SHOWN = 5
 """Repeated tasks that are named; the rest is counted."""
