@@ -264,3 +264,25 @@ def test_what_may_pass_is_tried_as_often_as_told(tmp_path: Path, kind: Any) -> N
     with pytest.raises(ModelCallError):
         gateway(tmp_path, model, retries=2).complete("task", REQUEST, "task")
     assert len(model.asked) == 3
+
+
+class Recorded:
+    """Answers in the models' place, with what it was asked for as its text."""
+
+    def find(self, asked: Question, occurrence: int) -> dict[str, Any]:
+        return {
+            "outcome": "ok", "reply": f"{asked.digest}/{occurrence}", "latency_s": 3.0,
+            "cost_usd": 0.5,
+        }  # fmt: skip
+
+
+def test_a_recording_answers_each_repeat_with_its_own_reply(tmp_path: Path) -> None:
+    model = Scripted()
+    entry = gateway(tmp_path, model, recording=Recorded())
+    texts = [entry.complete("task", REQUEST, "task").text for _ in range(2)]
+    assert texts == [f"{question().digest}/1", f"{question().digest}/2"]
+    assert model.asked == []
+    assert [(c.source, c.attempt, c.latency_s) for c in entry.ledger.calls()] == [
+        ("replay", 1, 3.0)
+    ] * 2
+    assert entry.ledger.paid.total().calls == 0

@@ -25,7 +25,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from mutants import Mutant, mutants
+from mutants import Mutant, faults
 
 ROOT = Path(__file__).parents[2]
 SEED = 8
@@ -217,21 +217,27 @@ def _tell(trial: Trial, killed: bool) -> None:
 
 
 def drawn(group: Group, count: int | None) -> list[Trial]:
-    """The group's sample, module by module."""
+    """The group's sample, in the order of the draw: what is done before Ctrl-C is a sample too."""
     every = [
-        Trial(module, mutant, group.arguments(module))
+        (module, fault)
         for module in group.modules()
-        for mutant in mutants(file_of(module).read_text(encoding="utf-8"))
+        for fault in faults(file_of(module).read_text(encoding="utf-8"))
     ]
-    size = len(every) if count is None else min(count, len(every))
-    chosen = sorted(random.Random(SEED).sample(range(len(every)), size))
-    print(f"{len(every)} mutants, {size} drawn", flush=True)
-    return [every[index] for index in chosen]
+    random.Random(SEED).shuffle(every)
+    trials: dict[str, Trial] = {}
+    for module, fault in every:
+        if len(trials) == count:
+            break
+        mutant = fault.mutant()
+        if mutant is not None:
+            trials[mutant.code] = Trial(module, mutant, group.arguments(module))
+    print(f"{len(every)} faults, {len(trials)} drawn", flush=True)
+    return list(trials.values())
 
 
 def told(trials: Sequence[Trial], killed: Sequence[bool | None]) -> float:
     """Prints the table of those that were run; the share of them that was killed."""
-    for module in dict.fromkeys(trial.module for trial in trials):
+    for module in sorted({trial.module for trial in trials}):
         _line(
             module, [k for trial, k in zip(trials, killed, strict=True) if trial.module == module]
         )
