@@ -54,9 +54,11 @@ def test_nothing_is_lost_and_nothing_is_left(
 def test_a_long_lived_process_does_not_grow(tasks: float, tmp_path: Path) -> None:
     """Handles, threads and memory of one process that runs task after task."""
     script = Path(__file__).parent / "soak_process.py"
+    paths = [str(script.parents[1]), *filter(None, [os.environ.get("PYTHONPATH")])]
+    environment = {**clean_environment(), "PYTHONPATH": os.pathsep.join(paths)}
     done = subprocess.run(
         [sys.executable, str(script), str(int(tasks))],
-        cwd=tmp_path, env=clean_environment(), capture_output=True, text=True, check=False,
+        cwd=tmp_path, env=environment, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     lines = [json.loads(line) for line in done.stdout.splitlines() if line.startswith('{"files"')]
