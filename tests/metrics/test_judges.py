@@ -329,6 +329,7 @@ def test_a_task_with_judges(optimizer: str, tmp_path: Path) -> None:
         composed(
             *("dataset=arithmetic", "model=simulated", "model@judge_model=simulated"),
             *(f"optimizer={optimizer}", "budget=trials_3", "test_mode=true", METRICS),
+            "tracking.spans=true",
         )
     )
     result = run_task(task, tmp_path)

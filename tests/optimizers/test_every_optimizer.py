@@ -42,7 +42,7 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 @pytest.mark.parametrize("optimizer", searches())
 def test_end_to_end(optimizer: str, tmp_path: Path, seen: list[int]) -> None:
-    task = Task.from_config(composed(*SMALL, f"optimizer={optimizer}"))
+    task = Task.from_config(composed(*SMALL, f"optimizer={optimizer}", "tracking.spans=true"))
     result = run_task(task, tmp_path)
     folder = JobFolder(tmp_path)
     for file in (
