@@ -73,14 +73,22 @@ def run_optbench(task: Any, folder: str, sweep: str | None, served: Any = None) 
 
 
 def ready(function: Any, *arguments: Any) -> None:
-    """Imports what a job will need, before its time is counted; what fails here fails there too."""
+    """Imports what a job will need, before its time is counted; what fails here fails there too.
+
+    loky takes a worker's size after this for its usual one, and replaces it once it has grown by 300 MB:
+    what is imported later, it would take for a leak, and the next worker import all anew.
+    """
     if function is not run_optbench:
         return
     with contextlib.suppress(Exception):
         from optbench import environment
 
-        environment.prepare(arguments[0].config.tracking)
-        importlib.import_module("optbench.session")
+        config = arguments[0].config
+        environment.prepare(config.tracking)
+        own = [config.optimizer.target.rpartition(".")[0]]
+        for module in ("optbench.session", "optbench.tracking.tracker", *own):
+            if module.startswith("optbench."):  # code of the user's is left to the job
+                importlib.import_module(module)
 
 
 def raise_(error: BaseException) -> None:
