@@ -91,7 +91,7 @@ def table(result: Mapping[str, Any]) -> Any:
     from rich.table import Table
 
     shown = Table(title=None, header_style="bold")
-    for name in ("slice", "metric", "n", "initial", "final", "change", "95 % interval"):
+    for name in ("slice", "metric", "n", "initial", "final", "lift", "95 % interval"):
         shown.add_column(name, justify="left" if name in ("slice", "metric") else "right")
     for part, by_metric in result["lift"].items():
         for metric, lift in by_metric.items():
