@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
@@ -30,6 +30,7 @@ def read(override: str) -> Any:
     return plain["key"]
 
 
+@settings(deadline=None)
 @given(value=VALUES)
 @example(value="it's \\ a \\' ${x} \\${y} \\\\${z}\\")
 @example(value="null")
