@@ -24,7 +24,6 @@ _POWER = (
     "hydra.sweeper.trust_manifest",
     "hydra.launcher.slurm.setup",  # shell lines
     "hydra.launcher.slurm.additional_parameters",
-    "hydra.launcher.modal.packages",
 )
 """Keys that name code or let it be named, with all that they are part of and all below them."""
 _WORDS_OF_POWER = re.compile(
@@ -53,20 +52,22 @@ def harmless(words: Sequence[str]) -> list[str]:
     return [word for word in words if not _has_power(word)]
 
 
-def refused(asked: Sequence[str], folder: Path, key: str) -> ConfigError:
+def refused(asked: Sequence[str], folder: Path, key: str, given: Sequence[str]) -> ConfigError:
     """What is said of a record that asks for more.
 
     Args:
         asked: What for, see :func:`own`.
         folder: Whose record it is.
         key: ``resume``, ``retry_failed`` or ``replay``.
+        given: What else stands on the command line.
     """
     words = shlex.join(asked)
+    again = shlex.join([f"{key}={folder}", *given, *asked])
     return ConfigError(
         f"the record of '{folder}' asks for {words}, and which code may run and where keys are sent "
         "no folder decides by itself",
         key=key,
-        mend=f"if you trust it, say so: optbench {key}={shlex.quote(str(folder))} {words}",
+        mend=f"if you trust it, say so: optbench {again}",
     )
 
 

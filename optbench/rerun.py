@@ -65,7 +65,7 @@ def complete(words: Sequence[str]) -> list[str]:
     told = _read(folder / ("multirun.yaml" if sweep else ".hydra/hydra.yaml"), folder, key)
     all_of_then = _recorded(told, folder, whole=key != "replay")
     if asked := recorded.own(all_of_then, _config_dir(told), rest):
-        raise recorded.refused(asked, folder, key)
+        raise recorded.refused(asked, folder, key, rest)
     of_then = recorded.harmless(all_of_then)
     mode = ["-m"] if sweep else []
     if key == "replay":

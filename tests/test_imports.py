@@ -189,7 +189,6 @@ def test_a_replay_takes_none_of_it(tmp_path: Path) -> None:
         ("", "hydra.launcher.slurm.setup=[id]"),
         ("", "hydra.launcher.slurm={setup: [id]}"),
         ("", "hydra.launcher.slurm.additional_parameters={wrap: id}"),
-        ("", "hydra.launcher.modal.packages=[mine]"),
     ],
 )
 def test_a_record_says_not_how_it_is_run(tmp_path: Path, task: str, hydra: str) -> None:

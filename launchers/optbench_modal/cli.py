@@ -188,7 +188,8 @@ def _collect(given: argparse.Namespace) -> int:
     from .runs import find
 
     folder, _ = find(given.run_id)
-    sys.argv = ["optbench", f"resume='{folder}'", "hydra.launcher.modal.collect=true"]
+    words = [f"resume='{folder}'", "hydra.launcher.modal.collect=true", *given.words]
+    sys.argv = ["optbench", *words]
     app.main()
     return 0
 
@@ -257,6 +258,13 @@ def _parser() -> argparse.ArgumentParser:
         made.add_argument(
             "run_id", metavar="RUN", help="folder of a sweep, or the beginning of its id"
         )
+        if name == "collect":
+            made.add_argument(
+                "words",
+                nargs=argparse.REMAINDER,
+                metavar="WORD",
+                help="of its command what no folder may say: --config-dir my_conf, allow_imports=[mine]",
+            )
     made = command("logs", _logs, "what a job has logged")
     made.add_argument("job", metavar="JOB", help="folder of a job, or the beginning of its name")
     made.add_argument("--run", dest="run_id", help="its sweep, where JOB is no path")

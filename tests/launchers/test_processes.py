@@ -69,7 +69,7 @@ def test_every_way_to_fail_fails_alone(
     )
     mode = f"optimizer.params.mode={','.join(modes)}"
     done = command(
-        *words, mode, f"seed={seeds}", "hydra.launcher.timeout_s=20", cwd=tmp_path, env=env,
+        *words, mode, f"seed={seeds}", "hydra.launcher.timeout_s=30", cwd=tmp_path, env=env,
         timeout=600,
     )  # fmt: skip
     jobs = 1 + seeds.count(",")
