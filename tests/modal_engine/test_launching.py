@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -385,17 +384,3 @@ def test_the_command_that_deploys_names_all_that_is_not_usual() -> None:
         "optbench-modal deploy --app 'a b' --volume v --environment staging --package mine "
         "--extra local-llm"
     )
-
-
-def test_collect_takes_what_no_folder_may_say(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    given: list[str] = []
-    monkeypatch.setattr("optbench.app.main", lambda: given.extend(sys.argv[1:]))
-    monkeypatch.setattr(runs, "find", lambda _: (tmp_path, None))
-    with pytest.raises(SystemExit, match="0"):
-        cli.main(["collect", str(tmp_path), "--config-dir", "my_conf", "allow_imports=[mine]"])
-    assert given == [
-        f"resume='{tmp_path}'", "hydra.launcher.modal.collect=true",
-        "--config-dir", "my_conf", "allow_imports=[mine]",
-    ]  # fmt: skip
