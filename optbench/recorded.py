@@ -27,9 +27,31 @@ _POWER = (
 )
 """Keys that name code or let it be named, with all that they are part of and all below them."""
 _WORDS_OF_POWER = re.compile(
-    r"allow_imports|_target_|api_base|base_url|\$\{oc\.(decode|create|dict)"
+    # A server, or whose key it gets, by whatever key; and what may come to anything.
+    r"allow_imports|_target_|api_base|base_url|endpoint|api_key_env|://|\$\{"
 )
-_ADDRESS = "://"
+_OVERRIDE = re.compile(r"(\+\+?|~)?[A-Za-z_][\w.$@:/-]*=.*|~[A-Za-z_][\w.$@:/-]*", re.DOTALL)
+"""What Hydra records of a command; a flag has no place there, and one of them unpickles a file."""
+
+
+def refuse_flags(words: Sequence[str], folder: Path, key: str) -> None:
+    """Takes overrides only.
+
+    Args:
+        words: Recorded ones.
+        folder: Whose record they are of.
+        key: ``resume``, ``retry_failed`` or ``replay``.
+
+    Raises:
+        ConfigError: When one is anything else.
+    """
+    for word in words:
+        if not _OVERRIDE.fullmatch(word):
+            raise ConfigError(
+                f"the record of '{folder}' holds '{word:.80}', which is no override",
+                key=key,
+                mend="give the whole command, with its folder as hydra.sweep.dir or hydra.run.dir",
+            )
 
 
 def own(words: Sequence[str], config_dir: str | None, given: Sequence[str]) -> list[str]:
@@ -76,15 +98,10 @@ def _key(word: str) -> str:
 
 
 def _has_power(word: str) -> bool:
-    key, value = _key(word), word.partition("=")[2]
+    key = _key(word)
     of_hydra = key.startswith(("hydra.", "hydra/")) or key == "hydra"
-    if of_hydra and (
-        "${" in value  # may come to anything
-        or not (key in _OF_HYDRA or key.startswith(_WITHIN_HYDRA))
-    ):
+    if of_hydra and not (key in _OF_HYDRA or key.startswith(_WITHIN_HYDRA)):
         return True
-    return (
-        any(covers(key, one) or covers(one, key) for one in _POWER)
-        or _WORDS_OF_POWER.search(word) is not None
-        or (key.endswith(".id") and _ADDRESS in value)
+    return _WORDS_OF_POWER.search(word) is not None or any(
+        covers(key, one) or covers(one, key) for one in _POWER
     )

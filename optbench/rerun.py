@@ -64,6 +64,7 @@ def complete(words: Sequence[str]) -> list[str]:
     rest = [word for word in words if word != named[0] and word not in ("-m", "--multirun")]
     told = _read(folder / ("multirun.yaml" if sweep else ".hydra/hydra.yaml"), folder, key)
     all_of_then = _recorded(told, folder, whole=key != "replay")
+    recorded.refuse_flags(all_of_then, folder, key)
     if asked := recorded.own(all_of_then, _config_dir(told), rest):
         raise recorded.refused(asked, folder, key, rest)
     of_then = recorded.harmless(all_of_then)

@@ -181,6 +181,10 @@ def test_a_replay_takes_none_of_it(tmp_path: Path) -> None:
         ("model.api_base=http://example.org", ""),
         ("model.extra={base_url: 'http://example.org'}", ""),
         ("model.id=openai/http://example.org", ""),
+        ("model.id='x/http:${oc.env:NOPE,/}/example.org'", ""),
+        ("model.api_key_env=OTHER_KEY", ""),
+        ("+model.extra.azure_endpoint=example.org", ""),
+        ("", "hydra.sweeper.rows=[{model: litellm, model.id: 'x/http://example.org'}]"),
         ("", "hydra.launcher._target_=os.system"),
         ("", "+hydra.callbacks.x={_target_: subprocess.Popen, args: [id]}"),
         ("", "hydra/callbacks=x"),
@@ -242,3 +246,27 @@ def test_own_code_in_a_sweep_and_its_resumption(tmp_path: Path) -> None:
         *("resume=sweep", "--config-dir", "conf", "allow_imports=[mine]"), cwd=tmp_path, env=env
     )
     assert "1 done before, 0 to do" in again.stdout, again.stderr
+
+
+FLAGS = (
+    ("--experimental-rerun=x.pickle",), ("--experimental-rer=x.pickle",),
+    ("--experimental-rerun", "x.pickle"), ("--config-dir=conf",), ("-cd", "conf"), ("-cp=conf",),
+    ("--config-path", "conf"), ("-cn", "other"), ("--info",), ("-m",), ("x",), ("",), (" seed=1",),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("key", ["resume", "retry_failed"])
+@pytest.mark.parametrize("flag", FLAGS, ids=" ".join)
+def test_a_record_holds_no_flags(tmp_path: Path, key: str, flag: tuple[str, ...]) -> None:
+    for told in ((["seed=1", *flag], []), ([], ["hydra.launcher.n_jobs=1", *flag])):
+        with pytest.raises(ConfigError, match="is no override"):
+            complete([f"{key}={record(tmp_path, *told)}", "plan=true"])
+
+
+def test_a_record_holds_every_kind_of_override(tmp_path: Path) -> None:
+    words = [
+        "seed=1,2", "~model.extra.x", "+model.extra={top_p: 0.5}", "++a.b=1", "model@judge_model=x",
+        "dataset.prompt='two\nlines'", "~optimizer=gepa",
+    ]  # fmt: skip
+    given = complete([f"resume={record(tmp_path, words, ['hydra.launcher.n_jobs=1'])}"])
+    assert set(words) <= set(given)
