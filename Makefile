@@ -108,5 +108,5 @@ $(AUDIT)/.ready:
 	$(AUDIT)/bin/pip install --quiet 'pip-audit>=2.9,<3' 'cyclonedx-bom>=7,<8'
 	touch $@
 
-clean:
-	rm -rf $(VENV) $(NEXT) build dist outputs multirun .coverage .coverage.* .hypothesis .pytest_cache .mypy_cache .ruff_cache
+clean:  ## what make and the tests have left; results in outputs/ and multirun/ stay
+	rm -rf $(VENV) $(NEXT) build dist .coverage .coverage.* .hypothesis .pytest_cache .mypy_cache .ruff_cache

@@ -93,6 +93,12 @@ def find(run: str) -> Sweep:
         )
     if run and path.is_dir():
         what = f"'{visible(run, 80)}' holds no job"
+        if (path / "multirun.yaml").is_file():
+            raise ConfigError(
+                f"no job of '{visible(run, 80)}' has begun",
+                key="RUN",
+                mend=f"optbench resume={run}",
+            )
     else:
         what = f"'{visible(run, 80)}' is no folder and no id of a sweep"
     raise ConfigError(

@@ -130,7 +130,13 @@ def literal_error(key: str) -> ConfigError:
     return ConfigError(
         "holds a secret, which would be written into every job's folder",
         key=key,
-        mend=f"export it, and give its name: '{key}=${{oc.env:MY_API_KEY}}' or model.api_key_env",
+        mend="export it, and give its name: "
+        + (
+            f"{key}=MY_API_KEY"
+            if key.endswith("api_key_env")
+            else f"'{key}=${{oc.env:MY_API_KEY}}'"
+        )
+        + ("" if key.endswith("api_key_env") else " or model.api_key_env"),
     )
 
 

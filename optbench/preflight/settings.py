@@ -17,6 +17,7 @@ from optbench.config.schema import (
     EmbeddedModelConf,
     LiteLLMModelConf,
     ModelConf,
+    SimulatedModelConf,
     TrackingKind,
 )
 from optbench.environment import EMBEDDED_URL
@@ -99,6 +100,8 @@ def _models(config: Config, *, starting: bool) -> Iterator[OptbenchError]:
         if starting and not config.replay:  # a recording needs no model
             yield from _model(conf, key)
         yield from _model_numbers(conf, key)
+        if isinstance(conf, SimulatedModelConf):
+            yield from _simulated(conf, key)
         searches = not isinstance(config.optimizer, TransferConf)
         for limit in ("usd", "sweep_usd") if searches else ("sweep_usd",):
             if getattr(config.budget, limit) is not None and price_of(conf) is None:
@@ -166,6 +169,18 @@ def _model_numbers(conf: ModelConf, key: str) -> Iterator[OptbenchError]:
         value = getattr(conf, name)
         if value is not None and not 0 < value < math.inf:
             yield ConfigError(f"{value} is not above 0", key=f"{key}.{name}", mend=_NO_LIMIT)
+
+
+def _simulated(conf: SimulatedModelConf, key: str) -> Iterator[OptbenchError]:
+    if not 0 <= conf.latency_s < math.inf:
+        yield ConfigError(
+            f"{conf.latency_s} is not 0 or more", key=f"{key}.latency_s", mend="choose 0 or more"
+        )
+    for name, share in vars(conf.errors).items():
+        if not 0 <= share <= 1:
+            yield ConfigError(
+                f"{share} is no share of calls", key=f"{key}.errors.{name}", mend="choose 0 to 1"
+            )
 
 
 def _tracking(config: Config) -> Iterator[OptbenchError]:
