@@ -147,7 +147,7 @@ def write_items(path: Path, rows: Sequence[dict[str, Any]], metrics: Sequence[st
         ],
         metadata={"optbench_schema_version": str(SCHEMA_VERSION)},
     )
-    table = pa.Table.from_pylist([redacted_all(row) for row in rows], schema=schema)
+    table = pa.Table.from_pylist(redacted_all(list(rows)), schema=schema)
     with _replacing(path) as aside:
         parquet.write_table(table, aside)
 
