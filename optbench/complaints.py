@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import traceback
-from collections.abc import Iterable
+from collections.abc import Iterator, Mapping
 from typing import Any, TypeVar
 
+from hydra.core.override_parser.types import Override
 from hydra.errors import (
     ConfigCompositionException,
     HydraException,
@@ -17,32 +17,45 @@ from hydra.errors import (
 from omegaconf.errors import OmegaConfBaseException
 from yaml import MarkedYAMLError, YAMLError
 
+from optbench.config.identity import MODELS
 from optbench.errors import OptbenchError, first_line
+from optbench.wording import close_names, printable
 
 E = TypeVar("E", bound=BaseException)
+_LOADER, _PLUGINS = "hydra._internal.config_loader_impl", "hydra.core.plugins"
 TRACEBACK_HINT = "HYDRA_FULL_ERROR=1 shows the traceback."
 
 
 def explain(error: BaseException) -> str:
     """One short text for an error that ended the program, without what a terminal would obey."""
-    return "".join(
-        char if char.isprintable() or char == "\n" else ascii(char)[1:-1] for char in _told(error)
-    )
+    return "\n".join(printable(line) for line in _told(error).split("\n"))
 
 
 def is_of_composing(error: BaseException) -> bool:
     """Whether a config could not be composed; Hydra lets some errors through as what they are."""
-    frames = (
-        frame.f_globals.get("__name__") for frame, _ in traceback.walk_tb(error.__traceback__)
-    )
     return isinstance(error, HydraException | OmegaConfBaseException | YAMLError) or any(
-        name == "hydra._internal.config_loader_impl" for name in frames
+        module in (_LOADER, _PLUGINS) for module, _ in _frames(error)
     )
+
+
+def _frames(error: BaseException) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """The modules that an error came through, with their variables."""
+    for frame, _ in traceback.walk_tb(error.__traceback__):
+        yield str(frame.f_globals.get("__name__")), frame.f_locals
+
+
+def _override(error: BaseException) -> Override | None:
+    """What Hydra was about to set: not all of its errors name it."""
+    for module, variables in _frames(error):
+        if module == _LOADER and isinstance(one := variables.get("override"), Override):
+            return one
+    return None
 
 
 def _told(error: BaseException) -> str:
-    if isinstance(error, OptbenchError):
-        return f"error: {error}"
+    own = _find(error, OptbenchError)  # Hydra wraps what a plugin's constructor says
+    if own is not None:
+        return f"error: {own}"
     if isinstance(error, MissingConfigException):
         return _missing_option(error)
     unreadable = _find(error, MarkedYAMLError)
@@ -58,25 +71,19 @@ def _told(error: BaseException) -> str:
         )
     if isinstance(error, HydraException):
         return f"error: {error}"
+    if any(module == _PLUGINS for module, _ in _frames(error)):
+        return (
+            f"error: a plugin cannot be made: {first_line(error)}\n  mend: choose one by its name, as "
+            f"hydra/launcher=optbench, and no _target_ of your own\n  {TRACEBACK_HINT}"
+        )
+    if (override := _override(error)) is not None:
+        return _bad_override(error, override)
     if is_of_composing(error):
         return (
             f"error: the config cannot be composed: {first_line(error)}\n  mend: look at the values "
             f"that were given, config groups take names\n  {TRACEBACK_HINT}"
         )
     return f"error: {type(error).__name__}: {error}\n  {TRACEBACK_HINT}"
-
-
-def counted(number: int, name: str) -> str:
-    """A number of things: ``1 task``, ``1,200 tasks``."""
-    return f"{number:,} {name}{'' if number == 1 else 's'}"
-
-
-def close_names(name: str, known: Iterable[str]) -> str:
-    """`` Did you mean a or b? Known: ...``, as the tail of a sentence."""
-    options = sorted(known)
-    near = difflib.get_close_matches(name, options, n=3, cutoff=0.5)
-    meant = f" Did you mean {' or '.join(near)}?" if near else ""
-    return f"{meant} Known: {', '.join(options)}." if options else meant
 
 
 def _missing_option(error: MissingConfigException) -> str:
@@ -90,6 +97,9 @@ def _missing_option(error: MissingConfigException) -> str:
 
 def _bad_key(error: BaseException, cause: OmegaConfBaseException) -> str:
     key = str(cause.full_key or cause.key or "")
+    override = _override(error)
+    if override is not None and key and not key.startswith(str(override.key_or_group)):
+        key = f"{override.key_or_group}: {key}"  # within a list OmegaConf has lost the way to it
     told = str(cause.msg or cause).splitlines()[0]
     fields = _fields(cause.object_type)
     if fields and key.rpartition(".")[2] not in fields and "not in" in told:
@@ -98,12 +108,35 @@ def _bad_key(error: BaseException, cause: OmegaConfBaseException) -> str:
     said = str(error).splitlines()[0]
     prefix = f"{said} " if isinstance(error, ConfigCompositionException) and said != told else ""
     # Hydra's own advice stands in lines that are cut here.
-    mend = (
-        f"\n  mend: '++{key.rpartition('.')[0]}=...' adds what is not there yet"
-        if "is not in struct" in told and "." in key
-        else ""
-    )
+    mend = _mend(key, told, override)
     return f"error: {key}: {prefix}{told}{mend}" if key else f"error: {prefix}{told}"
+
+
+def _mend(key: str, told: str, override: Override | None) -> str:
+    if "is not in struct" in told and "." in key:
+        return f"\n  mend: '++{key.rpartition('.')[0]}=...' adds what is not there yet"
+    if override is None:
+        return ""
+    given = str(override.input_line).partition("=")[2]
+    if key in MODELS and "is not a subclass of" in told:
+        return f"\n  mend: model@{key}={given} chooses an option of the group"
+    if "is not a ListConfig" in told:
+        return f"\n  mend: lists stand in brackets: '{key}=[{given}]'"
+    return ""
+
+
+def _bad_override(error: BaseException, override: Override) -> str:
+    key = str(override.key_or_group)
+    alias = key.partition(".")[0]
+    if alias in MODELS and "NoneType" in str(error):  # it is null, and has no keys to set
+        return (
+            f"error: {key}: there is no {alias} yet\n"
+            f"  mend: choose one before: model@{alias}=NAME {override.input_line}"
+        )
+    return (
+        f"error: {key}: cannot be set by '{override.input_line}': {first_line(error)}\n"
+        f"  {TRACEBACK_HINT}"
+    )
 
 
 def _bad_yaml(error: MarkedYAMLError) -> str:

@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
-from optbench.complaints import close_names
 from optbench.errors import ConfigError
+from optbench.wording import close_names
 
 OWN = ("optbench", "opik", "opik_optimizer")
 """Packages whose code a config may always name."""

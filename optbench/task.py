@@ -15,7 +15,7 @@ from omegaconf import MISSING, DictConfig, OmegaConf
 from optbench import environment, preflight
 from optbench.config import Config
 from optbench.config.identity import IDENTITY_VERSION, identity_of
-from optbench.config.kinds import misfits
+from optbench.config.kinds import misfits, strangers
 from optbench.config.schema import LIMITS, BudgetConf
 from optbench.data.items import Data
 from optbench.data.load import TEST_MODE_ITEMS
@@ -27,6 +27,7 @@ from optbench.models.ledger import Ledger
 from optbench.models.recording import Recording
 from optbench.results.layout import JobFolder, SharedFolder, write_json
 from optbench.status import Status
+from optbench.wording import close_names
 
 if TYPE_CHECKING:
     from optbench.models.llamacpp import Served
@@ -56,7 +57,8 @@ class Task:
         """From what Hydra composed.
 
         Raises:
-            ConfigError: When a value that must be given is missing, or is of another kind.
+            ConfigError: When a value that must be given is missing, or is of another kind, or when
+                there is a key that the schema does not know.
         """
         plain = cast(dict[str, Any], OmegaConf.to_container(cfg, resolve=True, enum_to_str=True))
         missing = next(_missing(plain, ""), None)
@@ -69,6 +71,9 @@ class Task:
         misfit = next(misfits(config), None)
         if misfit is not None:
             raise ConfigError("is a value where keys or a list must be", key=misfit)
+        for key, beside in strangers(config):
+            near = close_names(key.rpartition(".")[2], beside)
+            raise ConfigError(f"there is no such key.{near}", key=key)
         return cls(config, plain, identity_of(plain))
 
     @property

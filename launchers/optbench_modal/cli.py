@@ -195,7 +195,7 @@ def _collect(given: argparse.Namespace) -> int:
 
 
 def _cancel(given: argparse.Namespace) -> int:
-    from optbench.complaints import counted
+    from optbench.wording import counted
 
     from .cancel import cancel
     from .runs import find

@@ -20,9 +20,9 @@ from typing import NamedTuple
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from optbench.complaints import close_names
 from optbench.errors import ConfigError
 from optbench.models.weights import WEIGHTS_REQUIREMENT
+from optbench.wording import close_names
 
 OWN = ("optbench", "hydra_plugins.optbench_launcher", "optbench_modal")
 """Packages whose code is sent as it is here."""

@@ -76,7 +76,7 @@ def parsed(where: Sequence[str]) -> dict[str, set[str]]:
     Raises:
         ConfigError: When one is no ``key=value``, or its key is not known.
     """
-    from optbench.complaints import close_names
+    from optbench.wording import close_names
 
     wanted: dict[str, set[str]] = {}
     for one in where:
@@ -120,7 +120,7 @@ def _names(key: str, row: Mapping[str, Any], alias: Mapping[str, Any]) -> set[st
 
 
 def _check(key: str, wanted: set[str], values: Sequence[set[str]]) -> None:
-    from optbench.complaints import close_names
+    from optbench.wording import close_names
 
     known = {name for names in values for name in names}
     if not wanted & known:

@@ -149,7 +149,7 @@ def _column(table: pd.DataFrame, what: str, name: str) -> pd.Series:
 
 
 def _columns(table: pd.DataFrame, wanted: str) -> str:
-    from optbench.complaints import close_names
+    from optbench.wording import close_names
 
     return close_names(wanted, [visible(name, 60) for name in list(table.columns)[:40]])
 

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from optbench.complaints import counted
 from optbench.errors import OptbenchError
+from optbench.wording import counted
 
 from .chosen import kept
 from .concluded import plain

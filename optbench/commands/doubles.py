@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from optbench.complaints import counted
+from optbench.wording import counted
 
 from .refusals import MUST_AGREE, Refusal, keys, short
 from .text import word

@@ -7,9 +7,9 @@ import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from optbench.complaints import counted
 from optbench.errors import OptbenchError
 from optbench.results.brief import SIMULATED
+from optbench.wording import counted
 
 from .chosen import runs_of
 from .concluded import SAID, frame_of

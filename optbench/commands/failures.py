@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from optbench.complaints import counted
+from optbench.wording import counted
 
 from .chosen import folder_of, runs_of
 from .screen import console, say, verbatim

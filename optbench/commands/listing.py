@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from optbench.errors import ConfigError, OptbenchError
 from optbench.results.layout import JobFolder
+from optbench.wording import some
 
 from . import remotes
 from .screen import console, say, show
@@ -135,9 +136,7 @@ def _cells(line: Line, ambiguous: bool) -> list[str]:
 
 def _named(jobs: Sequence[Job], axes: Sequence[int]) -> str:
     datasets = sorted({str(job.row["dataset"]) for job in jobs if job.row.get("dataset")})
-    what = ", ".join(word(one, 40) for one in datasets[:2])
-    more = f" and {len(datasets) - 2} more" if len(datasets) > 2 else ""
-    return f"{what}{more} x {axes[1]}" if datasets else "-"
+    return f"{some([word(one, 40) for one in datasets], 2)} x {axes[1]}" if datasets else "-"
 
 
 def _best(jobs: Sequence[Job]) -> str:

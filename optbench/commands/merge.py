@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from optbench.complaints import counted
 from optbench.errors import ConfigError, OptbenchError
 from optbench.results.brief import SIMULATED
+from optbench.wording import counted
 
 from .columns import KINDS
 from .doubles import contradictions, distinct

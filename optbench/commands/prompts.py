@@ -8,8 +8,8 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from optbench.complaints import counted
 from optbench.errors import ConfigError
+from optbench.wording import counted, some
 
 from .chosen import runs_of
 from .screen import console, say
@@ -18,6 +18,8 @@ from .text import number, signed, unknown, visible, word
 if TYPE_CHECKING:
     import pandas as pd
 
+NAMED = 12
+"""Jobs that an error names."""
 STYLES = {"+": "green", "-": "red", "@": "cyan"}
 DEEP = 6
 LINE = 4000
@@ -74,11 +76,10 @@ def _job(name: str, done: pd.DataFrame) -> dict[str, Any]:
     if len(near) == 1:
         return near[0]
     named = [f"{row['optimizer']}/{str(row['folder']).rsplit('/', 1)[-1]}" for row in near or rows]
-    more = f" and {len(named) - 12} more" if len(named) > 12 else ""
     raise ConfigError(
         f"'{visible(name, 80)}' is {'several jobs' if near else 'no finished job'}",
         key="JOB",
-        mend=f"name one of: {visible(', '.join(named[:12]))}{more}",
+        mend=f"name one of: {visible(some(named, NAMED))}",
     )
 
 

@@ -8,8 +8,8 @@ import shlex
 from pathlib import Path
 from typing import Any
 
-from optbench.complaints import counted
 from optbench.errors import OptbenchError
+from optbench.wording import counted
 
 from . import launched, remotes
 from .chosen import runs_of

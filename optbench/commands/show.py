@@ -9,8 +9,8 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from optbench.complaints import counted
 from optbench.errors import OptbenchError
+from optbench.wording import counted
 
 from . import remotes, views
 from .chosen import runs_of

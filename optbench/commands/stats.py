@@ -34,7 +34,7 @@ def run(given: argparse.Namespace) -> int:
     scores = named.scores
     for dataset in given.minimize or []:
         if dataset not in set(scores["dataset"]):
-            from optbench.complaints import close_names
+            from optbench.wording import close_names
 
             known = {visible(one, 60) for one in scores["dataset"].unique()[:30]}
             raise ConfigError(

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from optbench.errors import ConfigError
 from optbench.results.layout import JobFolder, SharedFolder
+from optbench.wording import some
 
 from .text import visible
 
@@ -83,8 +84,7 @@ def find(run: str) -> Sweep:
     if len(near) == 1:
         return near[0]
     named = [str(one.folder) if exact else one.id for one in near or known]
-    more = f" and {len(named) - SHOWN} more" if len(named) > SHOWN else ""
-    said = ", ".join(visible(name) for name in sorted(named)[-SHOWN:]) + more
+    said = some([visible(name) for name in sorted(named, reverse=True)], SHOWN)
     if near:
         raise ConfigError(
             f"'{visible(run, 80)}' is {'the id' if exact else 'the beginning'} of several",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from optbench.complaints import counted
+from optbench.wording import counted
 
 from .tables import Column, Table, text
 from .text import (

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from optbench.complaints import counted
+from optbench.wording import counted
 
 from . import remotes
 from .screen import console, say, show

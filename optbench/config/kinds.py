@@ -1,4 +1,4 @@
-"""A resolved config held against its schema: ``${seed}`` may stand where a group of keys must."""
+"""A resolved config held against its schema: what OmegaConf lets pass."""
 
 from __future__ import annotations
 
@@ -22,6 +22,28 @@ def misfits(node: Any, path: str = "") -> Iterator[str]:
     for field in dataclasses.fields(node):
         key = f"{path}.{field.name}" if path else field.name
         yield from _misfit(getattr(node, field.name), hints[field.name], key)
+
+
+def strangers(node: Any, path: str = "") -> Iterator[tuple[str, list[str]]]:
+    """The keys that the schema does not know, each with those that stand beside it.
+
+    Hydra's ``+`` puts any key into a config: a slip would be read by nothing, and be another task.
+
+    Args:
+        node: A structured config as an object.
+        path: Its key.
+    """
+    known = [field.name for field in dataclasses.fields(node)]
+    for name, value in vars(node).items():
+        key = f"{path}.{name}" if path else name
+        if name not in known:
+            yield key, known
+        elif dataclasses.is_dataclass(value):
+            yield from strangers(value, key)
+        elif isinstance(value, list):
+            for index, one in enumerate(value):
+                if dataclasses.is_dataclass(one):
+                    yield from strangers(one, f"{key}[{index}]")
 
 
 def _misfit(value: Any, hint: Any, key: str) -> Iterator[str]:

@@ -7,12 +7,12 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from optbench.complaints import close_names
 from optbench.config.schema import DatasetConf, SliceConf, SourceKind
 from optbench.data.items import SLICES, Data, Item, Slice, SliceName
 from optbench.data.source import Row, Rows, import_object, of_split, open_split
 from optbench.errors import DataError
 from optbench.imports import OWN_ONLY, Allowed
+from optbench.wording import close_names
 
 TEST_MODE_ITEMS = 5
 """Items a slice has in ``test_mode``."""

@@ -9,10 +9,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
-from optbench.complaints import close_names
 from optbench.config.schema import SourceConf, SourceKind
 from optbench.errors import ConfigError, DataError
 from optbench.imports import OWN_ONLY, Allowed
+from optbench.wording import close_names
 
 Row = Mapping[str, Any]
 

@@ -18,13 +18,14 @@ from omegaconf import DictConfig, OmegaConf
 
 from optbench import config
 from optbench.app import conf_folder
-from optbench.complaints import counted, explain
+from optbench.complaints import explain
 from optbench.config.compat import VERSION_BASE
 from optbench.errors import ConfigError, OptbenchError
 from optbench.manifests.catalogue import Catalogue
 from optbench.manifests.export import Manifest, export
 from optbench.manifests.row import TRUST
 from optbench.results.layout import job_folders, read_json
+from optbench.wording import counted, some
 
 SHOWN = 12
 """Keys or tasks that a warning names."""
@@ -125,21 +126,16 @@ def _warnings(made: Manifest) -> list[str]:
     if made.beside:
         lines.append(
             "warning: the format has no field for these; they stand in x_optbench, which the "
-            f"reference runner passes over: {_some(made.beside)}"
+            f"reference runner passes over: {some(made.beside, SHOWN)}"
         )
     if made.needs_trust:
         lines.append(f"warning: it names code, files, servers or keys: who runs it adds {TRUST}")
     if made.changed:
         lines.append(
             "warning: the manifest cannot say these as they are, and gives other tasks in their "
-            f"place: {_some(made.changed)}"
+            f"place: {some(made.changed, SHOWN)}"
         )
     return lines
-
-
-def _some(names: Sequence[str]) -> str:
-    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    return ", ".join(names[:SHOWN]) + more
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -6,12 +6,12 @@ from typing import Any, NamedTuple
 
 from omegaconf import DictConfig
 
-from optbench.complaints import close_names
 from optbench.data.items import SLICES
 from optbench.data.load import TEST_MODE_ITEMS
 from optbench.manifests.catalogue import Catalogue
 from optbench.manifests.row import Row
 from optbench.manifests.tasks import Field, Task
+from optbench.wording import close_names
 
 
 class Chosen(NamedTuple):

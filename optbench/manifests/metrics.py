@@ -7,12 +7,12 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from optbench.complaints import close_names
 from optbench.manifests import reference, trust
 from optbench.manifests.datasets import Chosen
 from optbench.manifests.row import Row
 from optbench.manifests.tasks import Field, Task
 from optbench.metrics.registry import NAMES
+from optbench.wording import close_names
 
 
 def metrics_value(row: Row, task: Task, dataset: Chosen) -> None:

@@ -7,11 +7,11 @@ from typing import Any
 
 from omegaconf import DictConfig
 
-from optbench.complaints import close_names
 from optbench.manifests import reference
 from optbench.manifests.catalogue import Catalogue
 from optbench.manifests.row import Row
 from optbench.manifests.tasks import Field, Task
+from optbench.wording import close_names
 
 _NODES = {
     "optimizer_params": ("params", "optimize"),

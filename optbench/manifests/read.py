@@ -10,8 +10,8 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from optbench.complaints import close_names
 from optbench.errors import ConfigError
+from optbench.wording import close_names, printable
 
 KEY = "manifest"
 MAX_BYTES = 10_000_000
@@ -42,7 +42,9 @@ class ManifestError(ConfigError):
     """Everything that is wrong with a manifest; nothing was started."""
 
     def __init__(self, file: str, problems: Sequence[Problem]) -> None:
-        unique = [Problem(_shown(path), _shown(what)) for path, what in dict.fromkeys(problems)]
+        unique = [
+            Problem(printable(path), printable(what)) for path, what in dict.fromkeys(problems)
+        ]
         count = f"{len(unique)} problems" if len(unique) > 1 else "1 problem"
         lines = [f"  {one.path}: {one.what}" for one in unique[:SHOWN]]
         if len(unique) > SHOWN:
@@ -54,11 +56,6 @@ class ManifestError(ConfigError):
 
     def __reduce__(self) -> tuple[object, ...]:
         return ManifestError, (self.file, self.problems)
-
-
-def _shown(text: str) -> str:
-    """In one line, without what a terminal would obey or could not write."""
-    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
 
 
 class Reading(NamedTuple):

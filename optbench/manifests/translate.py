@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 
 from hydra.errors import HydraException
 
-from optbench.complaints import close_names
 from optbench.config.words import Raw, covers
 from optbench.manifests import optimizers, reference, trust
 from optbench.manifests.catalogue import Catalogue, likely_option
@@ -17,6 +16,7 @@ from optbench.manifests.metrics import metrics_value
 from optbench.manifests.read import ManifestError, Problem, examined
 from optbench.manifests.row import Row
 from optbench.manifests.tasks import Field, Task, tasks
+from optbench.wording import close_names
 
 NO_TASKS_KEYS = (
     *("hydra", "engine", "suite", "plan", "replay", "cache", "tracking"),

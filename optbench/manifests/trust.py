@@ -10,9 +10,9 @@ from typing import Any
 
 from hydra.core.override_parser.types import Override
 
-from optbench.complaints import close_names
 from optbench.config.words import package
 from optbench.manifests.catalogue import Catalogue
+from optbench.wording import close_names
 
 GROUPS = ("dataset", "agent", "optimizer", "model", "budget")
 """Config groups; a manifest may choose among their options."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import cast
 
-from optbench.complaints import close_names
 from optbench.config.schema import MetricConf
 from optbench.errors import ConfigError
 from optbench.imports import OWN_ONLY, Allowed
 from optbench.metrics.base import Metric
+from optbench.wording import close_names
 
 NAMES = {
     "exact_match": "optbench.metrics.exact_match.ExactMatch",

@@ -7,9 +7,9 @@ from collections import defaultdict
 from collections.abc import Sequence
 from math import comb
 
-from optbench.complaints import counted
 from optbench.plan.estimate import Expected
 from optbench.statistics.power import DIFFERING, SEED_SD, Power, power
+from optbench.wording import counted, some
 
 SHOWN = 5
 """Lines; a sweep over many datasets has as many sizes."""
@@ -49,9 +49,7 @@ def detectable(planned: Sequence[Expected]) -> list[str]:
 
 def _line(found: Power, names: int, datasets: Sequence[str]) -> str:
     distinct = list(dict.fromkeys(datasets))
-    where = ", ".join(distinct[:3]) + (
-        f" and {len(distinct) - 3} more" if len(distinct) > 3 else ""
-    )
+    where = some(distinct, 3)
     size = f"{counted(found.n_seeds, 'seed')} x {counted(found.n_items, 'test item')}"
     if found.n_seeds == 1:
         return f"{where}: one seed tells prompts apart, not optimizers; take more (seed=1,2,3,4,5)"

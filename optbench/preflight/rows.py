@@ -22,6 +22,7 @@ from optbench.metrics.base import (
 )
 from optbench.preflight.texts import unwritable
 from optbench.prompts import Candidate, Prompt, could_be_column
+from optbench.wording import printable
 
 
 class MissingColumnError(ConfigError):
@@ -35,7 +36,7 @@ def unfit(data: Data) -> Iterator[OptbenchError]:
         if found:
             item, (what, mend) = found[0]
             yield DataError(
-                f"item '{_printable(item.id)}' of the {part.name} slice {what}{_and_more(found)}",
+                f"item '{printable(item.id)}' of the {part.name} slice {what}{_and_more(found)}",
                 key="dataset.source",
                 mend=mend,
             )
@@ -273,7 +274,3 @@ def _asked(part: Slice, prompt: Candidate, agent: Agent) -> dict[str, str]:
         str({name: item.row[name] for name in sorted(read) if name in item.row}): item.id
         for item in part
     }
-
-
-def _printable(text: str) -> str:
-    return text.encode("utf-8", "backslashreplace").decode()

@@ -8,11 +8,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from optbench.complaints import counted
 from optbench.config.schema import Config
 from optbench.errors import ConfigError, OptbenchError
 from optbench.preflight import inputs_of, problems_of
 from optbench.preflight.settings import MOST_SEED
+from optbench.wording import counted
 
 SHOWN = 50
 """Problems that are printed; the rest is counted."""

@@ -7,7 +7,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from optbench.complaints import close_names
 from optbench.errors import OptbenchError
 from optbench.results.find import find
 from optbench.results.job import Job, read_job, read_prompts
@@ -15,6 +14,7 @@ from optbench.results.problems import Problems
 from optbench.results.read import one_line
 from optbench.results.row import COLUMNS, FLAGS, NUMBERS, TEXTS, WHOLES
 from optbench.results.together import each
+from optbench.wording import close_names
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any
 from optbench.errors import OptbenchError
 from optbench.results.brief import SIMULATED
 from optbench.results.variants import optimizers, seeds
+from optbench.wording import some
 
 from . import ranks
 from .compare import ALL, T_TEST, Pair, bounds_of, of_differences, over_all, pairs_of, seeds_needed
 from .conclusions import Conclusions
 from .curves import AXES, area_under, curves
 from .intervals import Interval, interval
-from .table import ONE, Block, Cell, blocks
+from .table import ONE, SHOWN, Block, Cell, blocks
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -352,5 +353,4 @@ def _shown(tasks: pd.DataFrame) -> str:
     cells: Mapping[str, int] = (
         tasks["dataset"].astype(str) + "/" + tasks["optimizer"].astype(str) + " " + tasks["state"]
     ).value_counts().to_dict()  # fmt: skip
-    shown = [f"{cell}{f' x {n}' if n > 1 else ''}" for cell, n in list(cells.items())[:8]]
-    return ", ".join(shown) + (f" and {len(cells) - 8} more" if len(cells) > 8 else "")
+    return some([f"{cell}{f' x {n}' if n > 1 else ''}" for cell, n in cells.items()], SHOWN)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from optbench.errors import OptbenchError
+from optbench.wording import some
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -191,9 +192,8 @@ def _check_grid(found: Sequence[Block], finish: str | None, told: list[str]) -> 
     ]
     if not missing:
         return
-    more = f" and {len(missing) - SHOWN} more" if len(missing) > SHOWN else ""
     count = "1 cell" if len(missing) == 1 else f"{len(missing)} cells"
-    text = f"{count} of the grid missing: {', '.join(missing[:SHOWN])}{more}"
+    text = f"{count} of the grid missing: {some(missing, SHOWN)}"
     if finish:
         raise OptbenchError(
             _with(text, told), key="grid", mend=f"{finish}, or go on without them (--incomplete)"
@@ -222,6 +222,6 @@ def _holes(found: Sequence[Block]) -> list[tuple[Block, str, Any]]:
 
 def _cells(rows: pd.DataFrame, keys: Sequence[str]) -> str:
     named = rows[list(keys)].drop_duplicates()
-    shown = ["/".join(str(one) for one in row if one != ONE) for row in named.to_numpy()[:SHOWN]]
-    more = f" and {len(named) - SHOWN} more" if len(named) > SHOWN else ""
-    return ", ".join(shown) + more
+    return some(
+        ["/".join(str(one) for one in row if one != ONE) for row in named.to_numpy()], SHOWN
+    )

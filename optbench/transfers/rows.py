@@ -9,14 +9,14 @@ from typing import Any, NamedTuple, cast
 from hydra.errors import HydraException
 from omegaconf import OmegaConf
 
-from optbench.complaints import close_names, counted
 from optbench.config.identity import NEUTRAL_KEYS
 from optbench.config.schema import LIMITS
 from optbench.config.words import covers, word
 from optbench.errors import ConfigError
 from optbench.manifests import trust
 from optbench.manifests.catalogue import Catalogue
-from optbench.transfers.sources import Source, printable, same
+from optbench.transfers.sources import NAME_LENGTH, Source, same
+from optbench.wording import close_names, counted, printable
 
 _ON = {"dataset": "dataset", "agent": "agent", "model": "model", "judge_model": "model@judge_model"}
 """What a prompt is scored on where nothing else is given, and the override that chooses it."""
@@ -106,7 +106,7 @@ class _On:
             if config.get(place) is not None and not any(covers(one, place) for one in self._given):
                 row |= self._group(place, key, config[place])
         budget = config["budget"]
-        row["budget.name"] = printable(str(budget.get("name")))
+        row["budget.name"] = printable(str(budget.get("name")), NAME_LENGTH)
         row |= {f"budget.{name}": budget[name] for name in LIMITS if budget.get(name) is not None}
         return {**row, "seed": source.seed, "test_mode": config["test_mode"]}
 
@@ -119,7 +119,7 @@ class _On:
     def _words(
         self, place: str, key: str, recorded: Mapping[str, Any]
     ) -> Iterator[tuple[str, Any]]:
-        name = printable(str(recorded.get("name")))
+        name = printable(str(recorded.get("name")), NAME_LENGTH)
         group = key.partition("@")[0]
         option = self._catalogue.named(group, name)
         if option is None:
@@ -143,7 +143,7 @@ class _On:
                 trust.override(self._catalogue.parsed(word(changed, value)), self._catalogue), ""
             )
         except (HydraException, TypeError):
-            why = f"'{printable(changed)}' is no key"
+            why = f"'{printable(changed, NAME_LENGTH)}' is no key"
         if why:
             raise ConfigError(
                 f"the sweep's {place} differs from the option of its name: {printable(why, 200)}",

@@ -11,19 +11,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from optbench.complaints import counted
 from optbench.config.schema import LIMITS
 from optbench.errors import ConfigError, OptbenchError
 from optbench.optimizers import transfer
 from optbench.prompts import ONLY, Prompt, could_be_column
 from optbench.results.layout import job_folders, read_json, write_json
+from optbench.wording import counted, printable
 
 MOST_BYTES = 16 * 2**20
 """Of a file that is read; a task's own have some kilobytes."""
 _GROUPS = ("dataset", "agent", "model", "judge_model", "budget")
 _KEPT = (*_GROUPS, "optimizer", "seed", "test_mode")
 _IDENTITY = re.compile(r"[0-9a-f]{64}\Z")
-_NAME_LENGTH = 64
+NAME_LENGTH = 64
+"""Characters of a name that is shown."""
 
 
 @dataclass(frozen=True)
@@ -197,7 +198,7 @@ def _source(task: Any, result: Any) -> Source | None:
     identity = result.get("identity")
     if identity != task.get("identity") or not _IDENTITY.match(str(identity)):
         raise _UnfitError("its task.json and result.json are of two tasks, or of none")
-    names = {group: printable(str(config[group].get("name"))) for group in _NAMED}
+    names = {group: printable(str(config[group].get("name")), NAME_LENGTH) for group in _NAMED}
     params = config["optimizer"].get("params")
     if isinstance(params, Mapping) and "transferred_from" in params:
         return None
@@ -265,12 +266,6 @@ def _placeholders(part: Any) -> set[str]:
         return Prompt(tuple(part["messages"])).placeholders()
     except (KeyError, TypeError):
         return set()
-
-
-def printable(text: str, most: int = _NAME_LENGTH) -> str:
-    """A text that may come from anywhere, as one line that a terminal shows as it is."""
-    kept = "".join(char if char.isprintable() else "?" for char in text)
-    return kept if len(kept) <= most else f"{kept[: most - 3]}..."
 
 
 def same(row: Mapping[str, Any]) -> str:

@@ -48,6 +48,13 @@ def test_rows_left_out_and_put_in(tmp_path: Path) -> None:
     ]  # fmt: skip
 
 
+def test_axes_that_stand_in_the_config(tmp_path: Path) -> None:
+    done = planned('hydra.sweeper.params={seed: "3,4", optimizer: none}', cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    rows = [line.split() for line in done.stdout.splitlines() if "simulated" in line]
+    assert [(row[3], row[7]) for row in rows] == [("none", "3"), ("none", "4")]
+
+
 def test_what_is_left_out_must_be_something(tmp_path: Path) -> None:
     done = planned("hydra.sweeper.exclude=[{optimiser:gepa}]", cwd=tmp_path)
     assert done.returncode == 2

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from optbench.models.llamacpp import Opening
 from optbench.preflight.together import Marks
+from optbench.wording import printable
 
 LONGEST_LINE = 300
 """Characters of an error on the screen; all of it is in the job's log."""
@@ -135,5 +136,4 @@ def first_line(error: BaseException) -> str:
     text = str(error)[: 4 * LONGEST_LINE].strip()
     lines = text.splitlines() or [type(error).__name__]
     said = " ".join(line.strip() for line in lines[: 2 if lines[0].endswith(":") else 1])
-    shown = "".join(letter if letter.isprintable() else "?" for letter in said)
-    return shown if len(shown) <= LONGEST_LINE else f"{shown[:LONGEST_LINE]}..."
+    return printable(said, LONGEST_LINE)

@@ -14,10 +14,10 @@ from hydra.core.override_parser.types import Override
 from hydra.core.utils import JobReturn, JobStatus
 from omegaconf import DictConfig, OmegaConf
 
-from optbench.complaints import close_names, counted
 from optbench.config.compat import VERSION_BASE
 from optbench.config.words import covers, word
 from optbench.errors import ConfigError, OptbenchError
+from optbench.wording import close_names, counted
 
 from . import _starts
 from ._compose import Composer

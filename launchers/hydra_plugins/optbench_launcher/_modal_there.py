@@ -9,9 +9,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from optbench.complaints import counted
 from optbench.errors import ConfigError
 from optbench.results.layout import SharedFolder
+from optbench.wording import counted
 from optbench_modal.ledger import Ledger
 
 from ._jobs import Job, Outcome

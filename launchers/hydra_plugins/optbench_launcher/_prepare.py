@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from omegaconf import DictConfig, OmegaConf, open_dict
 
-from optbench.complaints import counted, explain
+from optbench.complaints import explain
 from optbench.config.resolvers import folder_name
 from optbench.config.schema import Config, models_of
 from optbench.errors import ConfigError
 from optbench.preflight.together import marks
 from optbench.task import Task
+from optbench.wording import counted
 
 from ._compose import Composer
 from ._drive import has_this_environment

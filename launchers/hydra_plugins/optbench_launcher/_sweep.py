@@ -19,7 +19,7 @@ from hydra.core.utils import (
 )
 from omegaconf import DictConfig, OmegaConf
 
-from optbench.complaints import counted
+from optbench.wording import counted
 
 from . import _modal_there, _preflight, _resume, _worker
 from ._compose import Composer, without_hydra

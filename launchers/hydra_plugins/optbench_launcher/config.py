@@ -138,7 +138,7 @@ class MatrixSweeperConf:
     # Handed to the launcher at a time; null: all. [jobs]
     max_batch_size: int | None = None
     # Axes that stand in the config instead of on the command line: {seed: "1,2,3"}.
-    params: dict[str, str] | None = None
+    params: Any = None  # into a typed dict OmegaConf 2.3 merges none from the command line
     # Combinations to leave out: [{dataset: gsm8k, optimizer: few_shot}].
     exclude: list[Any] | None = None
     # Further jobs: [{dataset: gsm8k, optimizer: gepa, seed: 9}].

@@ -7,6 +7,8 @@ from typing import Any
 
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 
+from optbench.errors import ConfigError
+
 from . import config as config  # hydra >= 1.4 imports this module alone: it must bring the schema
 
 
@@ -22,12 +24,15 @@ class MatrixSweeper(BasicSweeper):
         manifest: A JSON file of such rows.
         trust_manifest: Whether it may name code and servers.
         transfer: Folders of finished sweeps, whose prompts are such rows.
+
+    Raises:
+        ConfigError: When batches would be empty.
     """
 
     def __init__(
         self,
         max_batch_size: int | None,
-        params: dict[str, str] | None = None,
+        params: Mapping[str, Any] | None = None,
         exclude: Sequence[Mapping[str, Any]] | None = None,
         include: Sequence[Mapping[str, Any]] | None = None,
         rows: Sequence[Mapping[str, Any]] | None = None,
@@ -35,7 +40,19 @@ class MatrixSweeper(BasicSweeper):
         trust_manifest: bool = False,
         transfer: Sequence[str] | None = None,
     ) -> None:
-        super().__init__(max_batch_size, params)
+        if max_batch_size is not None and max_batch_size < 1:
+            raise ConfigError(
+                f"{max_batch_size} is below 1",
+                key="hydra.sweeper.max_batch_size",
+                mend="choose 1 or more, or null: all at once",
+            )
+        if params is not None and not isinstance(params, Mapping):
+            raise ConfigError(
+                f"'{params}' holds no axes",
+                key="hydra.sweeper.params",
+                mend="write 'hydra.sweeper.params={seed: \"1,2,3\"}'",
+            )
+        super().__init__(max_batch_size, None if params is None else dict(params))
         self.exclude = [dict(row) for row in exclude or []]
         self.include = [dict(row) for row in include or []]
         self.rows = [dict(row) for row in rows or []]
