@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from optbench.models.types import Message
+from optbench.chat import Message
 
 ONLY = "prompt"
 """What the one prompt of a program is called that has no other."""

@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from optbench.config.redact import redacted
+from optbench.layout import SCHEMA_VERSION, JobFolder, write_items
 from optbench.metrics.base import mean
 from optbench.models.ledger import Ledger
 from optbench.prompts import Candidate
-from optbench.results.layout import SCHEMA_VERSION, JobFolder, write_items
 from optbench.rollouts import Rollout
 
 

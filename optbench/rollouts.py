@@ -9,12 +9,12 @@ from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 
 from optbench.agents.program import Program
+from optbench.chat import ChatReply, ModelCallError
 from optbench.data.items import Item, Slice, SliceName
 from optbench.errors import Cancelled, OptbenchError
 from optbench.metrics.base import Metric, Score, mean, oriented
 from optbench.models.calls import Phase
 from optbench.models.gateway import Gateway
-from optbench.models.types import ChatReply, ModelCallError
 from optbench.prompts import Candidate
 
 

@@ -13,6 +13,7 @@ from optbench.config.schema import LIMITS, Config, TrackingKind
 from optbench.data.items import Data, SliceName
 from optbench.errors import BudgetExhausted, Fatal, NoProposalsError, OptbenchError
 from optbench.imports import Allowed
+from optbench.layout import JobFolder, SharedFolder
 from optbench.metrics.base import Judged, Metric, oriented
 from optbench.models.build import known_answers, open_gateway
 from optbench.models.calls import Phase
@@ -25,9 +26,8 @@ from optbench.optimizers.protocol import Outcome, Problem
 from optbench.progress import Display
 from optbench.prompts import Candidate, Prompt
 from optbench.recorder import Recorder, Trial
-from optbench.results.layout import JobFolder, SharedFolder
-from optbench.results.summary import lifts, show
 from optbench.rollouts import Evaluation, Runner
+from optbench.summary import lifts, show
 from optbench.tracking.tracker import Tracker
 from optbench.versions import versions
 

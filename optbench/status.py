@@ -10,7 +10,7 @@ import traceback
 from typing import Any
 
 from optbench.errors import NoProposalsError, OptbenchError
-from optbench.results.layout import JobFolder, read_json, write_json
+from optbench.layout import JobFolder, read_json, write_json
 
 
 class Status:

@@ -21,11 +21,11 @@ from optbench.data.items import Data
 from optbench.data.load import TEST_MODE_ITEMS
 from optbench.errors import ConfigError, OptbenchError
 from optbench.interrupts import ending_well
+from optbench.layout import JobFolder, SharedFolder, write_json
 from optbench.locks import alone
 from optbench.models.build import uses_simulation
 from optbench.models.ledger import Ledger
 from optbench.models.recording import Recording
-from optbench.results.layout import JobFolder, SharedFolder, write_json
 from optbench.status import Status
 from optbench.wording import close_names
 

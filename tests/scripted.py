@@ -7,10 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from optbench.chat import ChatReply, ChatRequest, ModelCallError
 from optbench.models.gateway import Gateway, Route
 from optbench.models.ledger import Ledger
 from optbench.models.retry import RetryPolicy
-from optbench.models.types import ChatReply, ChatRequest, ModelCallError
 
 REQUEST = ChatRequest([{"role": "user", "content": "hello"}])
 

@@ -13,9 +13,9 @@ import pytest
 from support import command, composed
 
 import optbench.models.build
+from optbench.chat import ChatRequest
 from optbench.errors import ConfigError, OptbenchError
-from optbench.models.types import ChatRequest
-from optbench.results.layout import job_folders
+from optbench.layout import job_folders
 from optbench.task import Task, run_task
 
 RECORDED = Path(__file__).parent / "fixtures" / "recorded_sweep"

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from modal import FunctionCall, exception
 
-from optbench.results.layout import JobFolder
+from optbench.layout import JobFolder
 
 from . import fetch
 from .names import OUTPUT, RUNS

@@ -151,7 +151,7 @@ def _job(given: argparse.Namespace) -> tuple[Entry, Ledger]:
     Raises:
         ConfigError: When there is none, or more than one.
     """
-    from optbench.results.layout import SharedFolder
+    from optbench.layout import SharedFolder
 
     from .runs import find, known
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from optbench.errors import OptbenchError, first_line
-from optbench.results.layout import JobFolder, SharedFolder
+from optbench.layout import JobFolder, SharedFolder
 
 from .ledger import Entry, Ledger
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from optbench.errors import ConfigError
-from optbench.results.layout import SharedFolder
+from optbench.layout import SharedFolder
 
 from .ledger import Ledger
 

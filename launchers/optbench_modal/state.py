@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import modal
 
-from optbench.results.layout import JobFolder
+from optbench.layout import JobFolder
 
 from . import fetch
 from .ledger import Entry, Ledger

@@ -29,8 +29,8 @@ from hydra_plugins.optbench_launcher._processes import ProcessBackend
 from optbench.config.identity import file_sha256, identity_of
 from optbench.config.redact import redacted
 from optbench.errors import ConfigError, OptbenchError
+from optbench.layout import JobFolder
 from optbench.preflight import PreflightError
-from optbench.results.layout import JobFolder
 
 from . import copies
 from .names import CODE_VARIABLE, DONE, FILES, OUTPUT, RUNS, Names, full_volume

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from optbench.agents.protocol import Agent
+from optbench.chat import ChatReply, ChatRequest
 from optbench.data.items import Item
 from optbench.errors import Fatal, OptbenchError
 from optbench.models.gateway import Gateway
-from optbench.models.types import ChatReply, ChatRequest
 from optbench.prompts import Candidate, Prompt
 from optbench.wording import close_names
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from optbench.results.layout import JobFolder
+from optbench.layout import JobFolder
 from optbench.results.read import UnreadableError, read_object
 
 from .chosen import folder_of

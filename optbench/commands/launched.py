@@ -6,7 +6,7 @@ import shlex
 from pathlib import Path
 from typing import Any
 
-from optbench.results.layout import JobFolder
+from optbench.layout import JobFolder
 from optbench.results.read import UnreadableError, read_bytes
 
 MAX_BYTES = 2**18

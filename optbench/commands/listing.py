@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from optbench.errors import ConfigError, OptbenchError
-from optbench.results.layout import JobFolder
+from optbench.layout import JobFolder
 from optbench.wording import some
 
 from . import remotes

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from optbench.errors import ConfigError
-from optbench.results.layout import JobFolder
+from optbench.layout import JobFolder
 from optbench.results.read import UnreadableError, read_object
 from optbench.results.row import FLAGS, NUMBERS, WHOLES
 

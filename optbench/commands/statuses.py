@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from optbench.results.layout import JobFolder
+from optbench.layout import JobFolder
 from optbench.results.read import Document, UnreadableError, read_object
 
 MOST = 200_000

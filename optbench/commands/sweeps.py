@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from optbench.errors import ConfigError
-from optbench.results.layout import JobFolder, SharedFolder
+from optbench.layout import JobFolder, SharedFolder
 from optbench.wording import some
 
 from .text import visible

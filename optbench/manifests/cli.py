@@ -21,10 +21,10 @@ from optbench.app import conf_folder
 from optbench.complaints import explain
 from optbench.config.compat import VERSION_BASE
 from optbench.errors import ConfigError, OptbenchError
+from optbench.layout import job_folders, read_json
 from optbench.manifests.catalogue import Catalogue
 from optbench.manifests.export import Manifest, export
 from optbench.manifests.row import TRUST
-from optbench.results.layout import job_folders, read_json
 from optbench.wording import counted, some
 
 SHOWN = 12

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, runtime_checkable
 
-from optbench.models.types import ChatReply, ChatRequest
+from optbench.chat import ChatReply, ChatRequest
 
 Direction = Literal["maximize", "minimize"]
 

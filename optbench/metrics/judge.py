@@ -12,9 +12,9 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, ClassVar, TypeVar
 
+from optbench.chat import ChatRequest, Message
 from optbench.errors import OptbenchError
 from optbench.metrics.base import Ask, Score, UnitMetric
-from optbench.models.types import ChatRequest, Message
 
 SCHEMA: Mapping[str, Any] = {
     "type": "object",

@@ -15,10 +15,10 @@ from opik.evaluation.models import base_model
 from opik.exceptions import MetricComputationError
 from pydantic import BaseModel, ValidationError
 
+from optbench.chat import Message
 from optbench.errors import OptbenchError
 from optbench.metrics.base import Ask, Score
 from optbench.metrics.judge import UnreadableError, found_object, unit_value, verdict
-from optbench.models.types import Message
 
 MODEL_NAME = "optbench/judge"
 

@@ -9,6 +9,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from optbench.chat import ChatModel
 from optbench.config.identity import content_of
 from optbench.config.schema import (
     CacheConf,
@@ -22,6 +23,7 @@ from optbench.config.schema import (
     models_of,
 )
 from optbench.errors import ConfigError
+from optbench.layout import SharedFolder
 from optbench.models.budget import Limits
 from optbench.models.cache import SharedCache
 from optbench.models.gateway import Alias, Gateway, Route
@@ -30,9 +32,7 @@ from optbench.models.llamacpp import Opening, Served
 from optbench.models.recording import Recording
 from optbench.models.retry import RetryPolicy
 from optbench.models.throttle import Rate, Throttle
-from optbench.models.types import ChatModel
 from optbench.models.weights import WEIGHTS_SHA256
-from optbench.results.layout import SharedFolder
 
 if TYPE_CHECKING:
     from optbench.data.items import Data

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import Literal
 
-from optbench.models.types import ChatReply
+from optbench.chat import ChatReply
 
 Phase = Literal["baseline", "optimise", "final"]
 PHASES: tuple[Phase, ...] = ("baseline", "optimise", "final")
@@ -36,7 +36,7 @@ class Call:
         at_s: Seconds of the optimise phase's clock when it ended; 0 outside that phase.
         error: What failed, None when nothing did.
         reply: The text, None for a failure.
-        finish_reason: See :class:`optbench.models.types.ChatReply`.
+        finish_reason: See :class:`optbench.chat.ChatReply`.
     """
 
     phase: Phase

@@ -11,10 +11,10 @@ import threading
 from pathlib import Path
 from typing import Any
 
+from optbench.chat import ChatReply, ChatRequest
 from optbench.errors import ConfigError
 from optbench.models import llamacpp
 from optbench.models.hardware import cores
-from optbench.models.types import ChatReply, ChatRequest
 from optbench.models.weights import check_available, default_weights
 
 _CACHE_MIB = 0  # prompts kept beside the slots' own: they would tie replies to what others asked

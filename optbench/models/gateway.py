@@ -16,6 +16,7 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, cast
 
+from optbench.chat import ChatModel, ChatReply, ChatRequest, ModelCallError
 from optbench.config.redact import redacted
 from optbench.errors import Cancelled, Fatal, OptbenchError
 from optbench.models.budget import Limits, Meter
@@ -26,7 +27,6 @@ from optbench.models.recording import Recording
 from optbench.models.requests import Question, sampling_seed
 from optbench.models.retry import RetryPolicy
 from optbench.models.throttle import Rate, Throttle
-from optbench.models.types import ChatModel, ChatReply, ChatRequest, ModelCallError
 
 Alias = Literal["task", "optimizer", "judge"]
 """Which of a task's models: the one that runs the prompt, that writes prompts, or that judges."""

@@ -8,10 +8,10 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from optbench.chat import ChatReply, ChatRequest, FailureKind, ModelCallError
 from optbench.config.identity import file_sha256
 from optbench.config.schema import EmbeddedModelConf
 from optbench.models.json_schema import bounded
-from optbench.models.types import ChatReply, ChatRequest, FailureKind, ModelCallError
 
 
 @dataclass(frozen=True)

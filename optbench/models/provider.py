@@ -12,9 +12,9 @@ import litellm
 from litellm.llms.custom_llm import CustomLLM
 from pydantic import BaseModel, ValidationError
 
+from optbench.chat import ChatReply, ChatRequest, FailureKind, ModelCallError
 from optbench.models.calls import Role
 from optbench.models.gateway import Alias, Gateway
-from optbench.models.types import ChatReply, ChatRequest, FailureKind, ModelCallError
 
 PROVIDER = "optbench"
 _SAMPLING = frozenset({"top_p", "top_k", "min_p", "stop", "presence_penalty", "frequency_penalty"})

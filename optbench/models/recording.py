@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from optbench.errors import ConfigError, Fatal, OptbenchError
+from optbench.layout import JobFolder, job_folders
 from optbench.models.calls import REPLY_COLUMNS
 from optbench.models.ledger import read_bodies, read_calls
 from optbench.models.requests import Question, difference
-from optbench.results.layout import JobFolder, job_folders
 
 _MEND = "give the command that was recorded, or record this one without replay="
 

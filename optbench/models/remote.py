@@ -9,10 +9,10 @@ from typing import Any
 
 import litellm
 
+from optbench.chat import ChatReply, ChatRequest, FailureKind, ModelCallError
 from optbench.config import redact, secrets
 from optbench.config.schema import LiteLLMModelConf
 from optbench.errors import first_line
-from optbench.models.types import ChatReply, ChatRequest, FailureKind, ModelCallError
 
 litellm.suppress_debug_info = True  # its appeals for feedback, printed at each failed call
 _KINDS: tuple[tuple[type[Exception], FailureKind], ...] = (

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from optbench.models.types import ChatRequest
+from optbench.chat import ChatRequest
 
 
 @dataclass(frozen=True)

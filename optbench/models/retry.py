@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import tenacity
 
-from optbench.models.types import ModelCallError
+from optbench.chat import ModelCallError
 
 TRANSIENT = frozenset({"rate_limit", "timeout", "connection", "server"})
 """Failures that another attempt may mend."""

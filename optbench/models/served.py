@@ -14,10 +14,10 @@ from typing import Any
 
 import httpx
 
+from optbench.chat import ChatReply, ChatRequest, FailureKind, ModelCallError
 from optbench.models import llamacpp
 from optbench.models.embedded import weights_file
 from optbench.models.llamacpp import Access, Opening
-from optbench.models.types import ChatReply, ChatRequest, FailureKind, ModelCallError
 
 CONNECT_S = 30.0
 """How long the server may take to accept a connection, in seconds: its cores are at work."""

@@ -20,11 +20,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from optbench.chat import ChatReply, ChatRequest, FailureKind, Message, ModelCallError
 from optbench.errors import ConfigError
 from optbench.models.simulated_judge import judge, score_field
 from optbench.models.simulated_prompt import PromptProperties, read_properties
 from optbench.models.simulated_proposals import propose
-from optbench.models.types import ChatReply, ChatRequest, FailureKind, Message, ModelCallError
 from optbench.wording import close_names
 
 CHARACTERS_PER_TOKEN = 4

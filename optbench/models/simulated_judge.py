@@ -11,8 +11,8 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from optbench.chat import ChatRequest
 from optbench.metrics.text import folded, normalised, whole_words
-from optbench.models.types import ChatRequest
 
 RIGHT, WRONG = (0.75, 1.0), (0.0, 0.35)
 """Ranges of the quality that a reply is given."""

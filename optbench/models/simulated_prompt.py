@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from optbench.models.types import Message
+from optbench.chat import Message
 
 MIN_INSTRUCTION_WORDS = 5
 """Words a system message must have to count as an instruction."""

@@ -14,7 +14,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from optbench.models.types import ChatRequest, Message
+from optbench.chat import ChatRequest, Message
 
 BETTER = (
     "Answer with only the answer itself and nothing else.",

@@ -16,11 +16,11 @@ import opik_optimizer
 from opik.evaluation.metrics.score_result import ScoreResult
 from opik_optimizer import ChatPrompt, OptimizableAgent
 
+from optbench.chat import Message
 from optbench.data.items import Item, Slice
 from optbench.errors import BudgetExhausted, ConfigError, NoProposalsError
 from optbench.metrics.base import Score
 from optbench.models.provider import model_string
-from optbench.models.types import Message
 from optbench.optimizers.protocol import Outcome, Problem
 from optbench.prompts import ONLY, Candidate, Prompt, candidate_of
 from optbench.tracking.tracker import FLUSH_TIMEOUT_S, opik_id

@@ -17,9 +17,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
+from optbench.chat import ChatReply, ChatRequest, Message
 from optbench.data.items import Item, Slice
 from optbench.errors import Cancelled
-from optbench.models.types import ChatReply, ChatRequest, Message
 from optbench.prompts import Candidate, Prompt, fill
 from optbench.rollouts import Evaluation, Rollout, Runner
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import random
 
+from optbench.chat import Message
 from optbench.data.items import Item
 from optbench.errors import ConfigError
-from optbench.models.types import Message
 from optbench.optimizers.protocol import Outcome, Problem
 from optbench.prompts import Prompt, stays
 

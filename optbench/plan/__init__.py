@@ -7,20 +7,20 @@ from contextlib import closing
 from pathlib import Path
 
 from optbench import environment, preflight
+from optbench.chat import ChatRequest
 from optbench.config.schema import CacheMode, Config
 from optbench.errors import OptbenchError
+from optbench.layout import JobFolder, SharedFolder
 from optbench.models.build import cache_path, fingerprint, known_answers, task_defaults
 from optbench.models.cache import SharedCache
 from optbench.models.gateway import completed
 from optbench.models.ledger import read_calls
 from optbench.models.requests import Question
-from optbench.models.types import ChatRequest
 from optbench.plan.estimate import Cost, Expected, rollout_of, total
 from optbench.plan.show import leave_no_trace, show
 from optbench.preflight import Inputs, PreflightError, Unread
 from optbench.preflight.together import marks
 from optbench.prompts import Prompt
-from optbench.results.layout import JobFolder, SharedFolder
 from optbench.task import Task
 
 __all__ = ["Expected", "Planner", "leave_no_trace", "show"]

@@ -10,10 +10,10 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from optbench.layout import JobFolder
 from optbench.models.accounts import price_text
 from optbench.plan.detectable import detectable
 from optbench.plan.estimate import Expected
-from optbench.results.layout import JobFolder
 from optbench.wording import counted
 
 SHOWN = 50

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from optbench.errors import OptbenchError
-from optbench.results.layout import JobFolder
+from optbench.layout import JobFolder
 from optbench.results.problems import Problems
 
 _LAYOUT = JobFolder(Path())

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from optbench.layout import SCHEMA_VERSION
 from optbench.results.job import Job
-from optbench.results.layout import SCHEMA_VERSION
 from optbench.results.problems import Problems
 from optbench.results.read import UnreadableError, one_line
 from optbench.results.tidy import KEYS, tidied

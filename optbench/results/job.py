@@ -9,8 +9,8 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
+from optbench.layout import JobFolder
 from optbench.results.find import Found
-from optbench.results.layout import JobFolder
 from optbench.results.problems import Problems
 from optbench.results.read import (
     Document,

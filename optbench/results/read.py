@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from optbench.results.layout import SCHEMA_VERSION
+from optbench.layout import SCHEMA_VERSION
 from optbench.results.problems import Kind
 
 MAX_JSON_BYTES = 64 * 2**20

@@ -6,8 +6,8 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+from optbench.layout import SCHEMA_VERSION
 from optbench.results.job import Job
-from optbench.results.layout import SCHEMA_VERSION
 from optbench.results.problems import Problems
 from optbench.results.read import Document, UnreadableError, read_lines
 from optbench.results.together import each, repeated

@@ -13,9 +13,9 @@ from typing import Any, NamedTuple
 
 from optbench.config.schema import LIMITS
 from optbench.errors import ConfigError, OptbenchError
+from optbench.layout import job_folders, read_json, write_json
 from optbench.optimizers import transfer
 from optbench.prompts import ONLY, Prompt, could_be_column
-from optbench.results.layout import job_folders, read_json, write_json
 from optbench.wording import counted, printable
 
 MOST_BYTES = 16 * 2**20

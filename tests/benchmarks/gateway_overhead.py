@@ -16,13 +16,13 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from optbench.chat import ChatRequest
 from optbench.config.schema import CacheMode
 from optbench.models.cache import SharedCache
 from optbench.models.gateway import Gateway, Route
 from optbench.models.ledger import Ledger
 from optbench.models.retry import RetryPolicy
 from optbench.models.simulated import AnswerKey, SimulatedModel
-from optbench.models.types import ChatRequest
 
 CALLS = 5000
 THREADS, LATENCY_S, LATENT_CALLS = 32, 0.1, 3200

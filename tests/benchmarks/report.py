@@ -23,8 +23,8 @@ import pytest
 from chromium import chromium
 from support import command
 
+from optbench.layout import JobFolder, write_items, write_json
 from optbench.report import page
-from optbench.results.layout import JobFolder, write_items, write_json
 from optbench.results.runs import load
 from optbench.statistics.conclude import of_runs
 

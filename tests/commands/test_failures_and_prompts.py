@@ -11,7 +11,7 @@ from results.job_files import make, prompt
 ERROR = {
     "type": "ModelCallError",
     "message": "model.api_key_env: no key: OPENAI_API_KEY\n  mend: export OPENAI_API_KEY=...",
-    "traceback": "Traceback\n  File x\noptbench.models.types.ModelCallError: no key\n",
+    "traceback": "Traceback\n  File x\noptbench.chat.ModelCallError: no key\n",
 }
 
 

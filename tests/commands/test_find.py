@@ -14,7 +14,7 @@ from results.job_files import make
 
 from optbench.commands.sweeps import Sweep, find, is_under_way
 from optbench.errors import ConfigError
-from optbench.results.layout import JobFolder, SharedFolder, write_json
+from optbench.layout import JobFolder, SharedFolder, write_json
 
 
 def test_an_id_its_beginning_and_a_path_name_the_same(

@@ -8,7 +8,7 @@ from pathlib import Path
 from commands.conftest import FAIR, GOOD, POOR, Run, sweep
 from results.job_files import make
 
-from optbench.results.layout import JobFolder, read_json, write_json
+from optbench.layout import JobFolder, read_json, write_json
 
 
 def grid(folder: str, after: tuple[float, ...], seeds: range = range(6), **changes: object) -> Path:

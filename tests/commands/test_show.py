@@ -12,7 +12,7 @@ import pytest
 from commands.conftest import FAIR, POOR, Run, fail, sweep
 from results.job_files import make
 
-from optbench.results.layout import JobFolder
+from optbench.layout import JobFolder
 
 ERROR = {"type": "DataError", "message": "dataset.source: gone\n  mend: look", "traceback": "..."}
 

@@ -19,7 +19,7 @@ from results.job_files import make, unfinished
 from support import clean_environment
 
 from optbench.commands import remotes
-from optbench.results.layout import SharedFolder
+from optbench.layout import SharedFolder
 
 
 def running(folder: Path, identity: str = "r" * 64) -> None:

@@ -159,6 +159,18 @@ def test_a_worker_that_was_replaced_for_its_memory_is_as_the_first(tmp_path: Pat
 
 
 @pytest.mark.slow
+def test_a_worker_keeps_the_libraries_of_all_optimizers(tmp_path: Path) -> None:
+    """With psutil loky would take those of the second job for a leak of the first."""
+    command(
+        "-m", "model=simulated", "test_mode=true", "optimizer=none,few_shot,hierarchical_reflective",
+        "hydra.launcher.n_jobs=1", "hydra.sweep.dir=sweep", cwd=tmp_path,
+    )  # fmt: skip
+    pids = [status["pid"] for status in statuses(tmp_path / "sweep").values()]
+    assert len(pids) == 3
+    assert len(set(pids)) == 1
+
+
+@pytest.mark.slow
 def test_retry_failed_keeps_the_old_error_until_it_succeeds(
     tmp_path: Path, bad: tuple[list[str], dict[str, str]]
 ) -> None:

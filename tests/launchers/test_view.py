@@ -12,7 +12,7 @@ from rich.console import Console
 
 from hydra_plugins.optbench_launcher import _view
 from hydra_plugins.optbench_launcher._jobs import Job, Outcome
-from optbench.results.layout import JobFolder, write_json
+from optbench.layout import JobFolder, write_json
 
 FINE = {
     "objective": "exact_match", "initial": 0.25, "final": 0.5, "n": 80, "simulated": True,

@@ -15,6 +15,7 @@ from support import composed
 
 from optbench.agents import program
 from optbench.agents.chat import ChatAgent
+from optbench.chat import ChatReply, ChatRequest, ModelCallError
 from optbench.data.items import Item
 from optbench.errors import OptbenchError
 from optbench.metrics.base import Judged, Metric, allows_empty, oriented
@@ -26,7 +27,6 @@ from optbench.models.gateway import Gateway, Route
 from optbench.models.ledger import Ledger
 from optbench.models.retry import RetryPolicy
 from optbench.models.simulated import AnswerKey, SimulatedModel
-from optbench.models.types import ChatReply, ChatRequest, ModelCallError
 from optbench.prompts import Prompt
 from optbench.rollouts import Runner
 from optbench.task import Task, run_task

@@ -24,7 +24,7 @@ from hydra_plugins.optbench_launcher import (
 )
 from hydra_plugins.optbench_launcher._jobs import Job, Outcome
 from optbench.errors import ConfigError, OptbenchError
-from optbench.results.layout import SharedFolder
+from optbench.layout import SharedFolder
 from optbench.task import Task
 from optbench_modal import calls, cancel, cli, cloud, modules, runs
 from optbench_modal.ledger import Ledger

@@ -13,7 +13,7 @@ from modal_loopback.peer import Loopback
 from support import clean_environment, command, wait_for
 
 from optbench.errors import OptbenchError
-from optbench.results.layout import SharedFolder
+from optbench.layout import SharedFolder
 from optbench_modal import remote
 from optbench_modal.ledger import Ledger
 from optbench_modal.remote import collect, describe

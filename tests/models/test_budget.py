@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from scripted import Scripted, asking, gateway
 
+from optbench.chat import ModelCallError
 from optbench.errors import BudgetExhausted, Fatal
 from optbench.models.accounts import Spent
 from optbench.models.budget import Limits, Meter
-from optbench.models.types import ModelCallError
 
 THREADS = 8
 

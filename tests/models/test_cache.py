@@ -15,12 +15,12 @@ from typing import Any
 import pytest
 from scripted import REQUEST, Scripted, asking, gateway
 
+from optbench.chat import ModelCallError
 from optbench.config.schema import CacheMode
 from optbench.errors import ConfigError
 from optbench.models.budget import Limits
 from optbench.models.cache import SharedCache
 from optbench.models.calls import Call
-from optbench.models.types import ModelCallError
 
 CONTEXT = multiprocessing.get_context("spawn")
 

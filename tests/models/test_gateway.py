@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 from scripted import REQUEST, Scripted, asking, gateway
 
+from optbench.chat import ChatRequest, FailureKind, ModelCallError
 from optbench.errors import BudgetExhausted, Cancelled, ConfigError, Fatal
 from optbench.models import retry
 from optbench.models.budget import Limits
 from optbench.models.ledger import Ledger
-from optbench.models.types import ChatRequest, FailureKind, ModelCallError
 
 
 @pytest.fixture(autouse=True)

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from scripted import REQUEST, Scripted, asking, gateway
 
+from optbench.chat import ChatReply, ChatRequest, ModelCallError
 from optbench.errors import BudgetExhausted, Cancelled, ConfigError, Fatal
 from optbench.models import gateway as module
 from optbench.models import retry
@@ -17,7 +18,6 @@ from optbench.models.budget import Limits
 from optbench.models.calls import Call
 from optbench.models.ledger import SCHEMA_VERSION, Ledger, read_bodies, read_calls
 from optbench.models.requests import Question, sampling_seed
-from optbench.models.types import ChatReply, ChatRequest, ModelCallError
 
 
 class Told(Scripted):

@@ -11,8 +11,8 @@ import pytest
 from pydantic import BaseModel
 from scripted import Scripted, gateway
 
+from optbench.chat import ChatReply, ChatRequest, FailureKind, ModelCallError
 from optbench.models.provider import GatewayProvider, registered
-from optbench.models.types import ChatReply, ChatRequest, FailureKind, ModelCallError
 
 
 class Saying(Scripted):

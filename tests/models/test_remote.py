@@ -12,9 +12,9 @@ import pytest
 from peers import completion, openai
 from support import command
 
+from optbench.chat import ChatRequest, ModelCallError
 from optbench.config.schema import LiteLLMModelConf, PriceConf
 from optbench.models.remote import RemoteModel
-from optbench.models.types import ChatRequest, ModelCallError
 
 KEY = "sk-loopback-secret"
 ASK = ChatRequest([{"role": "user", "content": "hello"}], temperature=0.5, max_tokens=7, seed=3)

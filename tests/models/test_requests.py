@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from optbench.chat import ChatRequest
 from optbench.models.requests import Question, difference, sampling_seed
-from optbench.models.types import ChatRequest
 
 BASE = ChatRequest(
     [{"role": "system", "content": "be brief"}, {"role": "user", "content": "hello"}],

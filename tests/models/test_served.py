@@ -9,10 +9,10 @@ import httpx
 import pytest
 from peers import completion, openai
 
+from optbench.chat import ChatRequest, ModelCallError
 from optbench.models.embedded import EmbeddedModel, open_server
 from optbench.models.llamacpp import Access, Opening
 from optbench.models.served import ServedModel
-from optbench.models.types import ChatRequest, ModelCallError
 from optbench.models.weights import default_weights
 
 TOKEN = "a-token-of-this-launch"

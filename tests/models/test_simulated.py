@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from optbench.chat import ChatRequest, ModelCallError
 from optbench.errors import ConfigError
 from optbench.models.simulated import (
     AnswerKey,
@@ -15,7 +16,6 @@ from optbench.models.simulated import (
     probability,
 )
 from optbench.models.simulated_prompt import PromptProperties
-from optbench.models.types import ChatRequest, ModelCallError
 
 KEYS = [
     AnswerKey(

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from support import composed, searches
 
-from optbench.results.layout import JobFolder
+from optbench.layout import JobFolder
 from optbench.task import Task, run_task
 
 OPTIMIZERS = [name for name in searches() if name != "none"]

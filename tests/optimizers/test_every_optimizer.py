@@ -11,8 +11,8 @@ import pytest
 from support import composed, searches
 
 from optbench.errors import NoProposalsError
+from optbench.layout import JobFolder
 from optbench.models.simulated import SimulatedModel
-from optbench.results.layout import JobFolder
 from optbench.task import Task, run_task
 from optbench.tracking.transport import install
 

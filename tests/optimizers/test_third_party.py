@@ -8,7 +8,7 @@ from pathlib import Path
 from support import command
 
 CLASS = """
-from optbench.models.types import ChatRequest
+from optbench.chat import ChatRequest
 from optbench.optimizers.protocol import Outcome
 from optbench.prompts import Prompt
 

@@ -10,9 +10,9 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+from optbench.layout import JobFolder, write_items, write_json
 from optbench.models.calls import COLUMNS
 from optbench.models.ledger import SCHEMA_VERSION as CALLS_VERSION
-from optbench.results.layout import JobFolder, write_items, write_json
 from optbench.results.runs import Runs
 
 METRICS = ("exact_match", "contains")

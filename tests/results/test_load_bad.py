@@ -21,8 +21,8 @@ from job_files import (
 )
 
 from optbench.errors import OptbenchError
+from optbench.layout import write_json
 from optbench.results import read as read_module
-from optbench.results.layout import write_json
 from optbench.results.runs import load
 
 

@@ -26,9 +26,9 @@ from job_files import (
 )
 from pyarrow import parquet
 
+from optbench.layout import write_items
 from optbench.results import calls as calls_module
 from optbench.results import items as items_module
-from optbench.results.layout import write_items
 from optbench.results.runs import load
 
 

@@ -19,7 +19,7 @@ from job_files import make, unfinished
 from support import composed
 
 from optbench.errors import OptbenchError
-from optbench.results.layout import JobFolder, write_json
+from optbench.layout import JobFolder, write_json
 from optbench.results.row import COLUMNS
 from optbench.results.runs import Runs, load
 from optbench.task import Task, run_task

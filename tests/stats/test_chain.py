@@ -13,9 +13,9 @@ import pytest
 from support import command, composed
 
 from optbench import preflight
+from optbench.chat import ChatRequest
 from optbench.models.build import known_answers
 from optbench.models.simulated import SimulatedModel
-from optbench.models.types import ChatRequest
 from optbench.prompts import Prompt
 from optbench.results.runs import Runs, load
 from optbench.statistics.conclude import of_runs, of_table

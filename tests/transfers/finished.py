@@ -11,7 +11,7 @@ from support import composed
 from optbench.config.identity import identity_of
 from optbench.config.resolvers import folder_name
 from optbench.config.schema import initial_messages
-from optbench.results.layout import JobFolder, write_json
+from optbench.layout import JobFolder, write_json
 from optbench.task import Task
 
 

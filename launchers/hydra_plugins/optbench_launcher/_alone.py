@@ -9,7 +9,7 @@ from typing import Any
 
 from rich.console import Console
 
-from optbench.results.layout import JobFolder
+from optbench.layout import JobFolder
 from optbench.task import Task, run_task
 
 from . import _modal_there, _resume, _worker
@@ -67,7 +67,7 @@ def run(options: dict[str, Any], task: Task, folder: Path) -> Any:
 
 
 def _show(folder: Path) -> None:
-    from optbench.results.summary import show
+    from optbench.summary import show
 
     result = JobFolder(folder).read_result()
     if result is not None:

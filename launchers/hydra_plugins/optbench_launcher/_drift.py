@@ -10,7 +10,7 @@ from typing import Any
 from optbench.data.load import load
 from optbench.errors import ConfigError, OptbenchError
 from optbench.imports import Allowed
-from optbench.results.layout import JobFolder, read_json
+from optbench.layout import JobFolder, read_json
 from optbench.task import Task
 from optbench.versions import versions
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
-from optbench.results.layout import SharedFolder
+from optbench.layout import SharedFolder
 
 from . import _modal_there, _worker
 from ._jobs import Job, NotStartedError, Outcome, Payload, portable

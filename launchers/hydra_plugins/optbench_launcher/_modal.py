@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from optbench.errors import ConfigError
-from optbench.results.layout import JobFolder, SharedFolder
+from optbench.layout import JobFolder, SharedFolder
 
 from . import _modal_checks, _worker
 from ._jobs import Job, NotStartedError, Outcome, Payload

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from optbench.errors import ConfigError
-from optbench.results.layout import SharedFolder
+from optbench.layout import SharedFolder
 from optbench.wording import counted
 from optbench_modal.ledger import Ledger
 

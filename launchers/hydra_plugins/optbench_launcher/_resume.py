@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from optbench.errors import OptbenchError
+from optbench.layout import JobFolder, SharedFolder, read_json, write_json
 from optbench.locks import alone
 from optbench.results.brief import brief
-from optbench.results.layout import JobFolder, SharedFolder, read_json, write_json
 
 from . import _drift
 from ._jobs import Job, Outcome

@@ -16,8 +16,8 @@ from rich.table import Table
 from rich.text import Text
 
 from optbench.errors import OptbenchError
+from optbench.layout import JobFolder, read_json
 from optbench.models.accounts import price_text
-from optbench.results.layout import JobFolder, read_json
 
 from ._jobs import Job, NotStartedError, Outcome, first_line
 

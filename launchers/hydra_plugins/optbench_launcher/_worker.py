@@ -18,6 +18,8 @@ from typing import Any
 from ._jobs import Outcome, RemoteJobError, ordinary, portable
 
 ORPHAN_POLL_S = 0.5
+GROWTH_BYTES = 1_500_000_000
+"""What a worker may grow by, all libraries included, before it is replaced."""
 _CHATTY = ("httpx", "httpcore", "pyrate_limiter", "LiteLLM")
 """Loggers with a line for each request, which the ledger says better."""
 
@@ -55,8 +57,8 @@ def run_optbench(task: Any, folder: str, sweep: str | None, served: Any = None) 
     Returns:
         With the whole result of a task that stands alone; of a sweep's the figures that are shown.
     """
+    from optbench.layout import JobFolder
     from optbench.results.brief import brief
-    from optbench.results.layout import JobFolder
     from optbench.task import run_task
 
     path = JobFolder(Path(folder))
@@ -75,11 +77,14 @@ def run_optbench(task: Any, folder: str, sweep: str | None, served: Any = None) 
 def ready(function: Any, *arguments: Any) -> None:
     """Imports what a job will need, before its time is counted; what fails here fails there too.
 
-    loky takes a worker's size after this for its usual one, and replaces it once it has grown by 300 MB:
-    what is imported later, it would take for a leak, and the next worker import all anew.
+    loky takes a worker's size after this for its usual one, and replaces it once it has grown by 300 MB,
+    where psutil is installed: as much as the libraries of the next job's optimizer take.
     """
     if function is not run_optbench:
         return
+    from joblib.externals.loky import process_executor
+
+    process_executor._MAX_MEMORY_LEAK_SIZE = GROWTH_BYTES  # it has no public name
     with contextlib.suppress(Exception):
         from optbench import environment
 

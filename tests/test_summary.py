@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from optbench.results.summary import paired_lift
+from optbench.summary import paired_lift
 
 
 def test_interval_covers_the_truth_about_as_often_as_it_says() -> None:

@@ -1,7 +1,7 @@
 """A job folder: the names of its files, their schema versions, and how they are written.
 
-Nothing else in optbench knows a file name. Files are replaced whole (write aside, fsync, rename), so
-that a reader sees the old one or the new one and never half of either.
+Files are replaced whole (write aside, fsync, rename), so that a reader sees the old one or the new one
+and never half of either.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from optbench.errors import OptbenchError
-from optbench.results.layout import JobFolder, job_folders, read_json, write_json
+from optbench.layout import JobFolder, job_folders, read_json, write_json
 from optbench.sqlite import transaction
 
 
