@@ -31,6 +31,7 @@ def test_wheel_finds_conf_and_plugin(tmp_path: Path) -> None:
         "optbench/report/assets/page.html.j2",
         "optbench/report/assets/page.js",
         "hydra_plugins/optbench_launcher/launcher.py",
+        "optbench_jobs/worker.py",
     ):
         assert needed in names
     assert not [name for name in names if name.startswith(("conf/", "launchers/", "tests/"))]

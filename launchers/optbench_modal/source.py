@@ -24,7 +24,7 @@ from optbench.errors import ConfigError
 from optbench.models.weights import WEIGHTS_REQUIREMENT
 from optbench.wording import close_names
 
-OWN = ("optbench", "hydra_plugins.optbench_launcher", "optbench_modal")
+OWN = ("optbench", "hydra_plugins.optbench_launcher", "optbench_jobs", "optbench_modal")
 """Packages whose code is sent as it is here."""
 LOCAL_MODELS = "local-llm"
 """The part of optbench that embedded models need."""

@@ -23,14 +23,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hydra_plugins.optbench_launcher import _worker
-from hydra_plugins.optbench_launcher._jobs import Job, Outcome
-from hydra_plugins.optbench_launcher._processes import ProcessBackend
 from optbench.config.identity import file_sha256, identity_of
 from optbench.config.redact import redacted
 from optbench.errors import ConfigError, OptbenchError
 from optbench.layout import JobFolder
 from optbench.preflight import PreflightError
+from optbench_jobs import worker
+from optbench_jobs.job import Job, Outcome
+from optbench_jobs.processes import ProcessBackend
 
 from . import copies
 from .names import CODE_VARIABLE, DONE, FILES, OUTPUT, RUNS, Names, full_volume
@@ -247,14 +247,14 @@ def _work(payload: Payload, folder: Path) -> tuple[Any, ...]:
             key="engine",
             mend="files that it names must not change while it runs",
         )
-    return _worker.run_optbench, task, str(folder), str(HOME / payload.run)
+    return worker.run_optbench, task, str(folder), str(HOME / payload.run)
 
 
 def _run_app(blob: bytes, directory: str) -> bytes:
     """Another app's job, in the directory that the launch has."""
     Path(directory).mkdir(parents=True, exist_ok=True)
     os.chdir(directory)
-    return _worker.run_any(blob)
+    return worker.run_any(blob)
 
 
 @contextmanager

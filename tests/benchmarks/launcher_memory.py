@@ -28,17 +28,17 @@ BRIEF = {
 
 def instant(*_: Any) -> Any:
     """Stands for a task, in a worker."""
-    from hydra_plugins.optbench_launcher._jobs import Outcome
+    from optbench_jobs.job import Outcome
 
     return Outcome("success", BRIEF)
 
 
 def sweep(jobs: int) -> None:
     """Runs a sweep in this process, and prints its seconds and its peak memory in MB."""
-    from hydra_plugins.optbench_launcher import _worker
     from optbench import app
+    from optbench_jobs import worker
 
-    _worker.run_optbench = instant  # type: ignore[assignment]  # of any arguments
+    worker.run_optbench = instant  # type: ignore[assignment]  # of any arguments
     seeds = ",".join(map(str, range(jobs)))
     sys.argv[1:] = [
         "-m", "model=simulated", "optimizer=none", f"seed={seeds}", "hydra.sweep.dir=sweep",

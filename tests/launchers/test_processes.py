@@ -289,7 +289,7 @@ def test_a_worker_whose_launcher_died_before_it_stood_ends() -> None:
     """Its parent is another process already when it first looks."""
     script = (
         "import sys, time\n"
-        "from hydra_plugins.optbench_launcher._worker import greet\n"
+        "from optbench_jobs.worker import greet\n"
         "greet(int(sys.argv[1]))\n"
         "time.sleep(60)\n"
     )

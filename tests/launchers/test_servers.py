@@ -16,10 +16,10 @@ import httpx
 import pytest
 from support import clean_environment, command, composed, wait_for
 
-from hydra_plugins.optbench_launcher._jobs import Job
 from hydra_plugins.optbench_launcher._servers import Servers, needed
 from optbench.errors import OptbenchError
 from optbench.task import Task
+from optbench_jobs.job import Job
 
 TOKEN = "f00d" * 16
 DRIVER = f"""

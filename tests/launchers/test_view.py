@@ -11,8 +11,8 @@ import pytest
 from rich.console import Console
 
 from hydra_plugins.optbench_launcher import _view
-from hydra_plugins.optbench_launcher._jobs import Job, Outcome
 from optbench.layout import JobFolder, write_json
+from optbench_jobs.job import Job, Outcome
 
 FINE = {
     "objective": "exact_match", "initial": 0.25, "final": 0.5, "n": 80, "simulated": True,

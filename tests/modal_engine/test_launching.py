@@ -20,12 +20,12 @@ from hydra_plugins.optbench_launcher import (
     _modal_checks,
     _modal_ends,
     _modal_there,
-    _worker,
 )
-from hydra_plugins.optbench_launcher._jobs import Job, Outcome
 from optbench.errors import ConfigError, OptbenchError
 from optbench.layout import SharedFolder
 from optbench.task import Task
+from optbench_jobs import worker
+from optbench_jobs.job import Job, Outcome
 from optbench_modal import calls, cancel, cli, cloud, modules, runs
 from optbench_modal.ledger import Ledger
 from optbench_modal.names import Names
@@ -108,7 +108,7 @@ def opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Open]:
 @cache
 def work() -> tuple[Any, ...]:
     """What a worker is to do for any of the jobs."""
-    return _worker.run_optbench, Task.from_config(composed("model=simulated"))
+    return worker.run_optbench, Task.from_config(composed("model=simulated"))
 
 
 def a_job(folder: Path, *files: str) -> Job:

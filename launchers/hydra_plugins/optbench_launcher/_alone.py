@@ -11,8 +11,10 @@ from rich.console import Console
 
 from optbench.layout import JobFolder
 from optbench.task import Task, run_task
+from optbench_jobs import worker
+from optbench_jobs.job import Job, Outcome
 
-from . import _modal_there, _resume, _worker
+from . import _modal_there, _resume
 from ._drive import (
     again,
     check,
@@ -22,7 +24,6 @@ from ._drive import (
     is_on_this_machine,
     open_backend,
 )
-from ._jobs import Job, Outcome
 from ._prepare import job_of
 from ._view import View
 
@@ -75,7 +76,7 @@ def _show(folder: Path) -> None:
 
 
 def _run(options: dict[str, Any], job: Job, task: Task, shared: Path | None) -> Outcome:
-    work = _worker.run_optbench, task, str(job.folder), None if shared is None else str(shared)
+    work = worker.run_optbench, task, str(job.folder), None if shared is None else str(shared)
     backend = open_backend(options, [job], job.folder, lambda _: work)
     backend.submit(job)
     view = View([job] if shared else [], before=0)

@@ -13,8 +13,8 @@ from optbench.imports import Allowed
 from optbench.layout import JobFolder, read_json
 from optbench.task import Task
 from optbench.versions import versions
+from optbench_jobs.job import Job
 
-from ._jobs import Job
 from ._prepare import Preparation
 
 log = logging.getLogger(__name__)

@@ -12,9 +12,10 @@ from typing import Any
 from omegaconf import OmegaConf
 
 from optbench.layout import SharedFolder
+from optbench_jobs import worker
+from optbench_jobs.job import Job, NotStartedError, Outcome, Payload, portable
 
-from . import _modal_there, _worker
-from ._jobs import Job, NotStartedError, Outcome, Payload, portable
+from . import _modal_there
 
 
 def is_on_this_machine(options: Mapping[str, Any]) -> bool:
@@ -111,7 +112,7 @@ def open_backend(
 
         conf = OmegaConf.to_container(options["modal"], resolve=True, enum_to_str=True)
         return ModalBackend(conf, jobs, sweep, n_jobs, timeout_s, payload)
-    from ._processes import ProcessBackend
+    from optbench_jobs.processes import ProcessBackend
 
     return ProcessBackend(_n_jobs(n_jobs, jobs), timeout_s, payload)
 
@@ -121,7 +122,7 @@ def _guarded(payload: Payload) -> Payload:
         try:
             return payload(job)
         except Exception as error:
-            return _worker.raise_, portable(error)
+            return worker.raise_, portable(error)
 
     return made
 

@@ -18,12 +18,12 @@ from optbench.config.compat import VERSION_BASE
 from optbench.config.words import covers, word
 from optbench.errors import ConfigError, OptbenchError
 from optbench.wording import close_names, counted
+from optbench_jobs.job import NotStartedError, first_line
 
 from . import _starts
 from ._compose import Composer
 from ._drive import make_folder
 from ._files import read_once
-from ._jobs import NotStartedError, first_line
 from ._prepare import all_or_none
 from ._starts import Keep, Start
 

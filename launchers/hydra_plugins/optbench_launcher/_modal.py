@@ -14,9 +14,10 @@ from typing import Any
 
 from optbench.errors import ConfigError
 from optbench.layout import JobFolder, SharedFolder
+from optbench_jobs import worker
+from optbench_jobs.job import Job, NotStartedError, Outcome, Payload
 
-from . import _modal_checks, _worker
-from ._jobs import Job, NotStartedError, Outcome, Payload
+from . import _modal_checks
 from ._modal_there import how_to_return, key_of
 
 try:
@@ -232,7 +233,7 @@ class ModalBackend:
             "commit_s": self._conf["commit_s"], "home": str(job.folder.absolute()),
         }  # fmt: skip
         function, *arguments = self._make(job)
-        if function is _worker.raise_:
+        if function is worker.raise_:
             raise arguments[0]
         if job.identity is not None:
             task = payload.pack(arguments[0])  # now, for thousands of tasks would wait packed

@@ -7,9 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from optbench.errors import ConfigError
+from optbench_jobs.job import Job
 from optbench_modal.source import LOCAL_MODELS, Source
-
-from ._jobs import Job
 
 log = logging.getLogger(__name__)
 

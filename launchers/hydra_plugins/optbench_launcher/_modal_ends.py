@@ -9,9 +9,8 @@ from typing import Any
 from modal import exception
 
 from optbench.errors import ConfigError, NoProposalsError, OptbenchError
+from optbench_jobs.job import Job, JobTimeoutError, Outcome, RemoteJobError, WorkerDiedError
 from optbench_modal import calls
-
-from ._jobs import Job, JobTimeoutError, Outcome, RemoteJobError, WorkerDiedError
 
 STALE = "StaleCodeError"
 

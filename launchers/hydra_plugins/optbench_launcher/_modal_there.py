@@ -12,9 +12,8 @@ from typing import Any
 from optbench.errors import ConfigError
 from optbench.layout import SharedFolder
 from optbench.wording import counted
+from optbench_jobs.job import Job, Outcome
 from optbench_modal.ledger import Ledger
-
-from ._jobs import Job, Outcome
 
 log = logging.getLogger(__name__)
 

@@ -12,11 +12,11 @@ from optbench import environment
 from optbench.errors import OptbenchError
 from optbench.preflight import PreflightError
 from optbench.preflight.together import Spoiled, TasksError, look
+from optbench_jobs.job import Job
 
 from . import _modal_there, _resume
 from ._drive import has_this_environment
 from ._forks import on_all_cores
-from ._jobs import Job
 from ._prepare import Preparation
 
 if TYPE_CHECKING:

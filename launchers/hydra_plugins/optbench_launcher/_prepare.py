@@ -15,11 +15,11 @@ from optbench.errors import ConfigError
 from optbench.preflight.together import marks
 from optbench.task import Task
 from optbench.wording import counted
+from optbench_jobs.job import Job
 
 from ._compose import Composer
 from ._drive import has_this_environment
 from ._forks import on_all_cores
-from ._jobs import Job
 from ._servers import needed
 from ._tasks import Tasks
 

@@ -12,9 +12,9 @@ from optbench.errors import OptbenchError
 from optbench.layout import JobFolder, SharedFolder, read_json, write_json
 from optbench.locks import alone
 from optbench.results.brief import brief
+from optbench_jobs.job import Job, Outcome
 
 from . import _drift
-from ._jobs import Job, Outcome
 from ._prepare import Preparation
 
 log = logging.getLogger(__name__)

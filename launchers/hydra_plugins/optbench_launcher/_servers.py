@@ -20,8 +20,7 @@ from optbench.config.schema import EmbeddedModelConf, models_of
 from optbench.errors import OptbenchError
 from optbench.models.llamacpp import Access, Opening
 from optbench.task import Task
-
-from ._jobs import Job, portable
+from optbench_jobs.job import Job, portable
 
 
 def needed(task: Task) -> dict[Opening, str]:

@@ -16,9 +16,10 @@ from pathlib import Path
 from typing import Any
 
 from optbench.errors import ConfigError
+from optbench_jobs import worker
+from optbench_jobs.job import Job, NotStartedError, Outcome, Payload
 
-from . import _sbatch, _worker
-from ._jobs import Job, NotStartedError, Outcome, Payload
+from . import _sbatch
 from ._submitted import Submitted, end
 
 try:
@@ -131,7 +132,7 @@ class SlurmBackend:
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
             warning = f"SIG{submitit.JobEnvironment.USR_SIG}"
-            handle = self._executor.submit(_worker.run_on_node, warning, *self._payload(job))
+            handle = self._executor.submit(worker.run_on_node, warning, *self._payload(job))
             self._there.append(Submitted(job, handle))
         except RuntimeError as error:  # submitit's FailedJobError, with what sbatch said
             if not self._there:

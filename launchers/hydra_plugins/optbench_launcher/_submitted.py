@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ._jobs import Job, JobTimeoutError, Outcome, WorkerDiedError
+from optbench_jobs.job import Job, JobTimeoutError, Outcome, WorkerDiedError
 
 SETTLE_S = 10.0
 """How long the result of an ended job may take to be seen here, in seconds."""

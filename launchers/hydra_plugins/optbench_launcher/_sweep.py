@@ -20,8 +20,10 @@ from hydra.core.utils import (
 from omegaconf import DictConfig, OmegaConf
 
 from optbench.wording import counted
+from optbench_jobs import worker
+from optbench_jobs.job import Job, NotStartedError, Outcome, first_line
 
-from . import _modal_there, _preflight, _resume, _worker
+from . import _modal_there, _preflight, _resume
 from ._compose import Composer, without_hydra
 from ._drive import (
     again,
@@ -34,7 +36,6 @@ from ._drive import (
     make_folder,
     open_backend,
 )
-from ._jobs import Job, NotStartedError, Outcome, first_line
 from ._prepare import Preparation, all_or_none
 from ._servers import Servers
 from ._view import View
@@ -206,13 +207,13 @@ class _Run:
             # Absolute: a job may change its directory.
             folders = str(job.folder.absolute()), str(self._sweep.absolute())
             here = has_this_environment(self._launcher.options)  # else it opens its models there
-            return _worker.run_optbench, task, *folders, servers.ready(job) if here else {}
+            return worker.run_optbench, task, *folders, servers.ready(job) if here else {}
         from . import _pickling
 
         launcher = self._launcher
         cfg = self._preparation.config(job)
         app = (Singleton.get_state(), launcher.hydra_context, launcher.task_function, cfg)
-        return _worker.run_any, _pickling.dumps(app)
+        return worker.run_any, _pickling.dumps(app)
 
     def _settled(self, job: Job, outcome: Outcome) -> JobReturn:
         """Turns what came back into what Hydra expects, with its files and callbacks."""
@@ -237,7 +238,7 @@ class _Run:
         launcher = self._launcher
         state = Singleton.get_state()
         try:
-            done: JobReturn = _worker.run_as_hydra_does(launcher.hydra_context, function, cfg)
+            done: JobReturn = worker.run_as_hydra_does(launcher.hydra_context, function, cfg)
             return done
         finally:
             Singleton.set_state(state)

@@ -18,8 +18,7 @@ from rich.text import Text
 from optbench.errors import OptbenchError
 from optbench.layout import JobFolder, read_json
 from optbench.models.accounts import price_text
-
-from ._jobs import Job, NotStartedError, Outcome, first_line
+from optbench_jobs.job import Job, NotStartedError, Outcome, first_line
 
 LOOK_EVERY_S = 1.0
 """Between two readings of the running jobs' files."""

@@ -20,8 +20,8 @@ from typing import Any
 
 from joblib.externals.loky import ProcessPoolExecutor
 
-from . import _worker
-from ._jobs import (
+from . import worker
+from .job import (
     Job,
     JobTimeoutError,
     NotStartedError,
@@ -58,9 +58,9 @@ class _Slot:
         if self._pool is None:
             # An initializer, not a first job: loky replaces a worker that has grown since its first.
             self._pool = ProcessPoolExecutor(
-                max_workers=1, timeout=None, initializer=_worker.greet, initargs=(os.getpid(),)
+                max_workers=1, timeout=None, initializer=worker.greet, initargs=(os.getpid(),)
             )
-            self._ready = self._pool.submit(_worker.ready, *work)
+            self._ready = self._pool.submit(worker.ready, *work)
         self.job = job
         self._interrupted = False
         self._timeout_s = float("inf") if timeout_s is None else timeout_s
@@ -106,11 +106,11 @@ class _Slot:
         workers = list((self._pool._processes or {}).values())
         self._pool.shutdown(wait=False, kill_workers=kill)
         until = time.monotonic() + (0.0 if kill else END_S)
-        for worker in workers:
-            worker.join(max(0.0, until - time.monotonic()))
-            if worker.is_alive():
+        for process in workers:
+            process.join(max(0.0, until - time.monotonic()))
+            if process.is_alive():
                 with contextlib.suppress(ProcessLookupError):
-                    os.kill(worker.pid, signal.SIGKILL)
+                    os.kill(process.pid, signal.SIGKILL)
         self._pool = self._ready = None
 
 

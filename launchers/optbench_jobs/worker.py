@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from ._jobs import Outcome, RemoteJobError, ordinary, portable
+from .job import Outcome, RemoteJobError, ordinary, portable
 
 ORPHAN_POLL_S = 0.5
 GROWTH_BYTES = 1_500_000_000
