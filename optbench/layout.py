@@ -1,20 +1,15 @@
-"""A job folder: the names of its files, their schema versions, and how they are written.
-
-Files are replaced whole (write aside, fsync, rename), so that a reader sees the old one or the new one
-and never half of either.
-"""
+"""A job folder: the names of its files, their schema versions, and how they are written."""
 
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from optbench.config.redact import redacted, redacted_all
 from optbench.errors import OptbenchError
+from optbench.replacing import replacing
 
 SCHEMA_VERSION = 1
 """Of task.json, status.json, result.json, trials.jsonl and items.parquet."""
@@ -62,7 +57,7 @@ class SharedFolder:
         self.cache = self.path / "cache.sqlite"
         self.lock = self.path / "sweep.lock"
         self.slurm = self.path / "slurm"
-        self.modal = self.path / "modal" / "ledger.jsonl"
+        self.modal = self.path / "modal" / "journal.jsonl"
 
 
 def job_folders(root: Path) -> Iterator[JobFolder]:
@@ -105,7 +100,7 @@ def _unreadable(path: Path, why: str) -> OptbenchError:
 
 def write_json(path: Path, value: dict[str, Any]) -> None:
     """Replaces a JSON file whole; keys keep their order."""
-    with _replacing(path) as aside:
+    with replacing(path) as aside:
         aside.write_text(
             redacted(
                 json.dumps(
@@ -148,17 +143,5 @@ def write_items(path: Path, rows: Sequence[dict[str, Any]], metrics: Sequence[st
         metadata={"optbench_schema_version": str(SCHEMA_VERSION)},
     )
     table = pa.Table.from_pylist(redacted_all(list(rows)), schema=schema)
-    with _replacing(path) as aside:
+    with replacing(path) as aside:
         parquet.write_table(table, aside)
-
-
-@contextmanager
-def _replacing(path: Path) -> Iterator[Path]:
-    aside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        yield aside
-        with aside.open("rb+") as written:
-            os.fsync(written.fileno())
-        aside.replace(path)
-    finally:
-        aside.unlink(missing_ok=True)

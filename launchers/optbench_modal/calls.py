@@ -16,6 +16,7 @@ from typing import Any, NamedTuple, TypeVar
 from modal import FunctionCall, exception
 
 from optbench.layout import JobFolder
+from optbench.replacing import replacing
 
 from . import fetch
 from .names import OUTPUT, RUNS
@@ -213,10 +214,8 @@ class Calls:
         if text is not None and key in self._watched:
             self._seen[key] = entry.mtime
             job.folder.mkdir(parents=True, exist_ok=True)
-            status = JobFolder(job.folder).status
-            part = status.with_name(status.name + ".part")
-            part.write_text(text, encoding="utf-8")
-            part.replace(status)
+            with replacing(JobFolder(job.folder).status) as aside:
+                aside.write_text(text, encoding="utf-8")
 
 
 def _result(job: Watched) -> Path:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from modal import FunctionCall, exception
 
 from . import fetch
-from .ledger import Entry, Ledger
+from .journal import Entry, Journal
 from .payload import WireError
 from .state import AT_ONCE, volume_of
 
@@ -21,31 +21,31 @@ class Cancelled(NamedTuple):
     to_collect: int
 
 
-def cancel(ledger: Ledger) -> Cancelled:
+def cancel(journal: Journal) -> Cancelled:
     """Cancels every call that may be at work.
 
     Args:
-        ledger: The sweep's.
+        journal: The sweep's.
     """
-    done = asyncio.run(_done(ledger))
-    left = [entry for entry in ledger.open() if entry.key not in done]
+    done = asyncio.run(_done(journal))
+    left = [entry for entry in journal.open() if entry.key not in done]
     for entry in left:
         if entry.call is not None:
             with contextlib.suppress(exception.NotFoundError):
                 FunctionCall.from_id(entry.call).cancel(terminate_containers=False)
-        ledger.cancelled(entry.key)
+        journal.cancelled(entry.key)
     return Cancelled(len(left), len(done))
 
 
-async def _done(ledger: Ledger) -> set[str]:
-    volume = volume_of(ledger)
+async def _done(journal: Journal) -> set[str]:
+    volume = volume_of(journal)
     turns = asyncio.Semaphore(AT_ONCE)
 
     async def has_ended(entry: Entry) -> bool:
         async with turns:
-            return await _has_ended(volume, ledger.run, entry)
+            return await _has_ended(volume, journal.run, entry)
 
-    entries = ledger.open()
+    entries = journal.open()
     told = await asyncio.gather(*(has_ended(entry) for entry in entries))
     return {entry.key for entry, ended in zip(entries, told, strict=True) if ended}
 

@@ -16,7 +16,7 @@ from typing import Any
 from optbench.complaints import explain
 from optbench.errors import ConfigError, OptbenchError
 
-from .ledger import Entry, Ledger
+from .journal import Entry, Journal
 from .names import Names
 from .source import Source
 
@@ -113,11 +113,11 @@ def _status(given: argparse.Namespace) -> int:
     from .runs import find
     from .state import states
 
-    folder, ledger = find(given.run_id)
-    table = Table(title=f"{folder}  ({ledger.run})")
+    folder, journal = find(given.run_id)
+    table = Table(title=f"{folder}  ({journal.run})")
     for column in ("job", "state", "phase", "call"):
         table.add_column(column, overflow="fold")  # whole, also where the terminal is narrow
-    told = asyncio.run(states(folder, ledger))
+    told = asyncio.run(states(folder, journal))
     for one in told:
         table.add_row(one.name, one.state, one.phase, one.call)
     console = Console(highlight=False)
@@ -132,12 +132,12 @@ def _status(given: argparse.Namespace) -> int:
 def _logs(given: argparse.Namespace) -> int:
     from .state import log_of
 
-    entry, ledger = _job(given)
-    text = asyncio.run(log_of(ledger, entry))
+    entry, journal = _job(given)
+    text = asyncio.run(log_of(journal, entry))
     if text is None:
         print(
             f"nothing of {entry.name} is on the volume yet; what its container prints: "
-            f"modal app logs {ledger.about.get('app')}",
+            f"modal app logs {journal.about.get('app')}",
             file=sys.stderr,
         )
         return 1
@@ -145,8 +145,8 @@ def _logs(given: argparse.Namespace) -> int:
     return 0
 
 
-def _job(given: argparse.Namespace) -> tuple[Entry, Ledger]:
-    """The one job that JOB names, and the ledger of its sweep.
+def _job(given: argparse.Namespace) -> tuple[Entry, Journal]:
+    """The one job that JOB names, and the journal of its sweep.
 
     Raises:
         ConfigError: When there is none, or more than one.
@@ -160,7 +160,7 @@ def _job(given: argparse.Namespace) -> tuple[Entry, Ledger]:
     inside = [one for one in (job, *job.parents) if SharedFolder(one).modal.exists()]
     named = given.run_id or (str(inside[0]) if inside else None)
     sweeps = [find(named)] if named else list(known())
-    every = [(f, one, ledger) for f, ledger in sweeps for one in ledger.entries.values()]
+    every = [(f, one, journal) for f, journal in sweeps for one in journal.entries.values()]
     found = [
         told
         for told in every
@@ -200,8 +200,8 @@ def _cancel(given: argparse.Namespace) -> int:
     from .cancel import cancel
     from .runs import find
 
-    folder, ledger = find(given.run_id)
-    done = cancel(ledger)
+    folder, journal = find(given.run_id)
+    done = cancel(journal)
     where = shlex.quote(str(folder))
     says = [f"{counted(done.ended, 'job')} of {where} cancelled"]
     if done.ended:

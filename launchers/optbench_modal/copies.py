@@ -7,6 +7,8 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+from optbench.replacing import replacing
+
 _ASIDE = ".aside"
 
 
@@ -49,9 +51,8 @@ def rename_in(log: Path, there: Path, home: str | None) -> None:
 
 def write(path: Path, text: str) -> None:
     """Writes a file whole."""
-    aside = path.with_name(path.name + _ASIDE)
-    aside.write_text(text, encoding="utf-8")
-    aside.replace(path)
+    with replacing(path) as aside:
+        aside.write_text(text, encoding="utf-8")
 
 
 def _half(names: list[str] | tuple[str, ...]) -> set[str]:

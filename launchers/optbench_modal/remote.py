@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from optbench.errors import OptbenchError, first_line
 from optbench.layout import JobFolder, SharedFolder
 
-from .ledger import Entry, Ledger
+from .journal import Entry, Journal
 
 if TYPE_CHECKING:
     from .payload import Reply
@@ -25,18 +25,18 @@ def describe(folder: Path, ask: bool) -> list[str]:
 
     Args:
         folder: Of the sweep.
-        ask: Ask Modal how they are; else only what the ledger says is told.
+        ask: Ask Modal how they are; else only what the journal says is told.
     """
-    ledger, there = _open(folder)
-    if ledger is None or not there:
+    journal, there = _open(folder)
+    if journal is None or not there:
         return []
-    line = f"{len(there)} of {len(ledger.entries)} jobs are at Modal still"
+    line = f"{len(there)} of {len(journal.entries)} jobs are at Modal still"
     how = f"optbench-modal collect {folder}"
     if not ask:
         return [f"{line}, as far as is known here"]
     try:
-        counts = asyncio.run(asyncio.wait_for(_counts(folder, ledger, there), ANSWER_S))
-    except Exception as error:  # not installed, no token, no network: the ledger's word stands
+        counts = asyncio.run(asyncio.wait_for(_counts(folder, journal, there), ANSWER_S))
+    except Exception as error:  # not installed, no token, no network: the journal's word stands
         return [f"{line}; Modal was not to be asked ({type(error).__name__}: {first_line(error)})"]
     told = ", ".join(f"{n} {state}" for state, n in sorted(counts.items()))
     return [f"{line}: {told}. To wait for them: {how}"]
@@ -45,7 +45,7 @@ def describe(folder: Path, ask: bool) -> list[str]:
 def collect(folder: Path) -> list[str]:
     """Brings home what has ended, and waits for nothing; lines about what came.
 
-    The ledger is left to the launch that follows: it finds these jobs done.
+    The journal is left to the launch that follows: it finds these jobs done.
 
     Args:
         folder: Of the sweep.
@@ -53,11 +53,11 @@ def collect(folder: Path) -> list[str]:
     Raises:
         OptbenchError: When modal is not installed, or cannot be asked.
     """
-    ledger, there = _open(folder)
-    if ledger is None or not there:
+    journal, there = _open(folder)
+    if journal is None or not there:
         return []
     try:
-        came = asyncio.run(asyncio.wait_for(_fetch(folder, ledger, there), COLLECT_S))
+        came = asyncio.run(asyncio.wait_for(_fetch(folder, journal, there), COLLECT_S))
     except ModuleNotFoundError as error:
         raise OptbenchError(
             f"{error.name} is not installed", key="--collect", mend="pip install 'optbench[modal]'"
@@ -71,51 +71,51 @@ def collect(folder: Path) -> list[str]:
     return [f"{len(came)} of {len(there)} jobs came home from Modal"]
 
 
-def _open(folder: Path) -> tuple[Ledger | None, list[Entry]]:
-    """A sweep's ledger, None where there is none, and its jobs whose result is not at home."""
+def _open(folder: Path) -> tuple[Journal | None, list[Entry]]:
+    """A sweep's journal, None where there is none, and its jobs whose result is not at home."""
     file = SharedFolder(folder).modal
     if file.is_symlink() or not file.is_file():
         return None, []
-    ledger = Ledger(file)
-    return ledger, [
-        one for one in ledger.open() if not JobFolder(_home(folder, ledger, one)).result.exists()
+    journal = Journal(file)
+    return journal, [
+        one for one in journal.open() if not JobFolder(_home(folder, journal, one)).result.exists()
     ]
 
 
-def _home(folder: Path, ledger: Ledger, entry: Entry) -> Path:
+def _home(folder: Path, journal: Journal, entry: Entry) -> Path:
     """A job's folder here; that of a task that is no part of a sweep is the sweep's.
 
     Raises:
-        OptbenchError: When the ledger names a place outside of the sweep.
+        OptbenchError: When the journal names a place outside of the sweep.
     """
     home = folder / entry.name
     if not home.resolve().is_relative_to(folder.resolve()):
-        raise OptbenchError(f"the ledger of '{folder}' names '{entry.name:.80}'", key="--collect")
-    alone = len(ledger.entries) == 1 and JobFolder(folder).hydra_config.exists()
+        raise OptbenchError(f"the journal of '{folder}' names '{entry.name:.80}'", key="--collect")
+    alone = len(journal.entries) == 1 and JobFolder(folder).hydra_config.exists()
     return folder if alone else home
 
 
-async def _counts(folder: Path, ledger: Ledger, there: list[Entry]) -> Counter[str]:
+async def _counts(folder: Path, journal: Journal, there: list[Entry]) -> Counter[str]:
     from .state import states
 
     names = {one.name for one in there}
-    told = await states(folder, ledger)
+    told = await states(folder, journal)
     return Counter(one.state for one in told if one.name in names)
 
 
-async def _fetch(folder: Path, ledger: Ledger, there: list[Entry]) -> list[str]:
+async def _fetch(folder: Path, journal: Journal, there: list[Entry]) -> list[str]:
     import modal
 
     from . import fetch
 
     volume = modal.Volume.from_name(
-        str(ledger.about.get("volume")), environment_name=ledger.about.get("environment")
+        str(journal.about.get("volume")), environment_name=journal.about.get("environment")
     )
     came = []
     for one in there:
-        reply: Reply | None = await fetch.reply_of(volume, ledger.run, one.key)
+        reply: Reply | None = await fetch.reply_of(volume, journal.run, one.key)
         if reply is None or reply.attempt < one.attempt:
             continue
-        if await fetch.fetch(volume, ledger.run, one.key, _home(folder, ledger, one)):
+        if await fetch.fetch(volume, journal.run, one.key, _home(folder, journal, one)):
             came.append(one.name)
     return came

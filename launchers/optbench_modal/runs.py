@@ -9,14 +9,14 @@ from pathlib import Path
 from optbench.errors import ConfigError
 from optbench.layout import SharedFolder
 
-from .ledger import Ledger
+from .journal import Journal
 
 ROOTS = ("multirun", "outputs")
 """Where a sweep's folder is, unless it was put elsewhere."""
 
 
-def find(run: str) -> tuple[Path, Ledger]:
-    """A sweep's folder and its ledger.
+def find(run: str) -> tuple[Path, Journal]:
+    """A sweep's folder and its journal.
 
     Args:
         run: The folder, or its name, or the beginning of its id at Modal.
@@ -25,14 +25,14 @@ def find(run: str) -> tuple[Path, Ledger]:
         ConfigError: When there is none, or more than one.
     """
     if Path(run).is_dir():
-        ledger = Ledger(SharedFolder(Path(run)).modal)
-        if not ledger.entries:
+        journal = Journal(SharedFolder(Path(run)).modal)
+        if not journal.entries:
             raise ConfigError(
                 f"nothing of '{run}' was handed to Modal yet",
                 key="RUN",
                 mend=f"name one of: {_named(known())}",
             )
-        return Path(run), ledger
+        return Path(run), journal
     all_known = list(known())
     found = [one for one in all_known if run and (one[1].run.startswith(run) or _is(one[0], run))]
     if len(found) == 1:
@@ -45,16 +45,16 @@ def find(run: str) -> tuple[Path, Ledger]:
     )
 
 
-def known() -> Iterator[tuple[Path, Ledger]]:
+def known() -> Iterator[tuple[Path, Journal]]:
     """Sweeps of which something was handed to Modal: in this folder, and where they usually are."""
     name = SharedFolder(Path()).modal
     files = {*Path().glob(str(name)), *Path().glob(f"*/{name}")}
     for root in ROOTS:
         files.update(Path(root).rglob(str(name)))
     for file in sorted(files):
-        ledger = Ledger(file)
-        if ledger.entries:
-            yield file.parents[len(name.parts) - 1], ledger
+        journal = Journal(file)
+        if journal.entries:
+            yield file.parents[len(name.parts) - 1], journal
 
 
 def _looked_at() -> str:
@@ -67,5 +67,5 @@ def _is(folder: Path, name: str) -> bool:
     return folder.resolve().name == name
 
 
-def _named(found: Iterable[tuple[Path, Ledger]]) -> str:
+def _named(found: Iterable[tuple[Path, Journal]]) -> str:
     return ", ".join(shlex.quote(str(folder)) for folder, _ in found) or "none is here"

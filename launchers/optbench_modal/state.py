@@ -1,4 +1,4 @@
-"""How the jobs of a sweep are doing, as far as the volume and the ledger know."""
+"""How the jobs of a sweep are doing, as far as the volume and the journal know."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import modal
 from optbench.layout import JobFolder
 
 from . import fetch
-from .ledger import Entry, Ledger
+from .journal import Entry, Journal
 from .names import OUTPUT, RUNS
 from .payload import WireError
 
@@ -30,29 +30,31 @@ class State(NamedTuple):
     call: str
 
 
-async def states(sweep: Path, ledger: Ledger) -> list[State]:
+async def states(sweep: Path, journal: Journal) -> list[State]:
     """Of all jobs of a sweep, by name."""
-    volume = volume_of(ledger)
+    volume = volume_of(journal)
     turns = asyncio.Semaphore(AT_ONCE)
 
     async def one(entry: Entry) -> State:
         async with turns:
-            return await _state(volume, sweep, ledger, entry)
+            return await _state(volume, sweep, journal, entry)
 
-    told = await asyncio.gather(*(one(entry) for entry in ledger.entries.values()))
+    told = await asyncio.gather(*(one(entry) for entry in journal.entries.values()))
     return sorted(told)
 
 
-async def log_of(ledger: Ledger, entry: Entry) -> str | None:
+async def log_of(journal: Journal, entry: Entry) -> str | None:
     """A job's log, as far as it is on the volume; None where there is none."""
     name = JobFolder(Path()).log.name
-    path = f"{RUNS}/{ledger.run}/{entry.key}/{OUTPUT}/{name}"
-    return await fetch.small_file(volume_of(ledger), path, most=LOG_BYTES)
+    path = f"{RUNS}/{journal.run}/{entry.key}/{OUTPUT}/{name}"
+    return await fetch.small_file(volume_of(journal), path, most=LOG_BYTES)
 
 
-async def _state(volume: Any, sweep: Path, ledger: Ledger, entry: Entry) -> State:
+async def _state(volume: Any, sweep: Path, journal: Journal, entry: Entry) -> State:
     call = entry.call or ""
-    alone = len(ledger.entries) == 1  # a task that is no part of a sweep: its folder is the sweep's
+    alone = (
+        len(journal.entries) == 1
+    )  # a task that is no part of a sweep: its folder is the sweep's
     if any(JobFolder(one).result.exists() for one in (sweep / entry.name, *([sweep] * alone))):
         return State(entry.name, "home", "", call)
     if entry.state == "ended":
@@ -60,11 +62,11 @@ async def _state(volume: Any, sweep: Path, ledger: Ledger, entry: Entry) -> Stat
     if entry.state == "cancelled":
         return State(entry.name, "cancelled", "", call)
     try:
-        reply = await fetch.reply_of(volume, ledger.run, entry.key)
+        reply = await fetch.reply_of(volume, journal.run, entry.key)
         if reply is not None and reply.attempt >= entry.attempt:
             return State(entry.name, f"{reply.state}, to collect", "", call)
         name = JobFolder(Path()).status.name
-        text = await fetch.small_file(volume, f"{RUNS}/{ledger.run}/{entry.key}/{OUTPUT}/{name}")
+        text = await fetch.small_file(volume, f"{RUNS}/{journal.run}/{entry.key}/{OUTPUT}/{name}")
     except WireError as error:
         return State(entry.name, f"unreadable: {error}"[:80], "", call)
     if text is None:
@@ -76,8 +78,8 @@ async def _state(volume: Any, sweep: Path, ledger: Ledger, entry: Entry) -> Stat
         return State(entry.name, "unreadable", "", call)
 
 
-def volume_of(ledger: Ledger) -> Any:
+def volume_of(journal: Journal) -> Any:
     """Modal's volume, where the jobs of a sweep are."""
     return modal.Volume.from_name(
-        str(ledger.about.get("volume")), environment_name=ledger.about.get("environment")
+        str(journal.about.get("volume")), environment_name=journal.about.get("environment")
     )

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from optbench.errors import ConfigError
+from optbench.replacing import replacing
 
 from .text import visible
 
@@ -57,13 +58,9 @@ def replaced(path: Path) -> Iterator[Path]:
     Raises:
         ConfigError: When it cannot be written.
     """
-    aside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        try:
+        with replacing(path) as aside:
             yield aside
-            aside.replace(path)
-        finally:
-            aside.unlink(missing_ok=True)
     except OSError as error:
         raise ConfigError(
             f"cannot write '{visible(path)}': {error.strerror}",

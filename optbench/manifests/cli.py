@@ -25,6 +25,7 @@ from optbench.layout import job_folders, read_json
 from optbench.manifests.catalogue import Catalogue
 from optbench.manifests.export import Manifest, export
 from optbench.manifests.row import TRUST
+from optbench.replacing import replacing
 from optbench.wording import counted, some
 
 SHOWN = 12
@@ -112,7 +113,8 @@ def _recorded(folder: Path) -> list[dict[str, Any]]:
 
 def _write(file: Path, written: str) -> None:
     try:
-        file.write_text(written, encoding="utf-8")
+        with replacing(file) as aside:
+            aside.write_text(written, encoding="utf-8")
     except OSError as error:
         raise ConfigError(
             f"cannot write '{file}': {error.strerror}",

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import os
 from collections.abc import Sequence
 from functools import cache
 from importlib import resources
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from optbench.errors import OptbenchError
+from optbench.replacing import replacing
 from optbench.report import contents, tables
 from optbench.report.blocks import Blocks
 from optbench.report.drilldown import drilldown
@@ -65,15 +65,12 @@ def write(
     """
     document = html(runs, conclusions, curves, command=command, launches=launches, title=title)
     path = Path(path)
-    aside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        # What no file can hold, such as half a character, was made visible before.
-        aside.write_text(document, encoding="utf-8", errors="replace")
-        aside.replace(path)
+        with replacing(path) as aside:
+            # What no file can hold, such as half a character, was made visible before.
+            aside.write_text(document, encoding="utf-8", errors="replace")
     except OSError as error:
         raise OptbenchError(f"the report cannot be written: {error}") from error
-    finally:
-        aside.unlink(missing_ok=True)
     return path
 
 

@@ -46,8 +46,8 @@ def handed_over(jobs: int, peer: Loopback) -> tuple[float, float]:
              "model=simulated", "optimizer=none", f"seed=range({jobs})", "hydra.sweep.dir=sweep"],
             cwd=folder, env={**os.environ, **peer.env}, capture_output=True, text=True, check=True,
         )  # fmt: skip
-        ledger = (Path(folder) / "sweep" / "shared" / "modal" / "ledger.jsonl").read_text()
-    assert ledger.count('"spawned"') == jobs, done.stderr
+        journal = (Path(folder) / "sweep" / "shared" / "modal" / "journal.jsonl").read_text()
+    assert journal.count('"spawned"') == jobs, done.stderr
     line = next(one for one in done.stdout.splitlines() if one.startswith("measured"))
     _, seconds, megabytes = line.split()
     return float(seconds), float(megabytes)

@@ -4,7 +4,7 @@
 
 Modal's own client and container runner, two containers; only the task is a stand-in
 (``instant_modal.py``). All jobs have to come home, and the launching process must not grow: prints its
-resident memory when a tenth has ended and at the end, the size of the ledger, and seconds for each
+resident memory when a tenth has ended and at the end, the size of the journal, and seconds for each
 step. Aim: 50 MB more for nine tenths of 10,000 jobs. It checks the model of docs/scale.md.
 """
 
@@ -79,17 +79,17 @@ def main() -> None:
             sys.exit(done.stdout[-3000:] + done.stderr[-3000:])
         sweep = Path(folder) / "sweep"
         home = sum(1 for _ in sweep.rglob("result.json"))
-        ledger = sweep / "shared" / "modal" / "ledger.jsonl"
-        ended = ledger.read_text().count('"ended"')
-        size = ledger.stat().st_size
+        journal = sweep / "shared" / "modal" / "journal.jsonl"
+        ended = journal.read_text().count('"ended"')
+        size = journal.stat().st_size
     told = json.loads(next(x for x in done.stdout.splitlines() if x.startswith("measured"))[9:])
     growth = told["all"] - told["tenth"]
-    print(f"{home} of {jobs} results at home, {ended} ended in the ledger")
+    print(f"{home} of {jobs} results at home, {ended} ended in the journal")
     print(
         f"planned and looked at in {told['spawning'] - told['began']:.1f} s, spawned in "
         f"{told['spawned'] - told['spawning']:.1f} s, home after {told['done'] - told['began']:.1f} s"
     )
-    print(f"ledger: {size / 1e6:.1f} MB, {size / jobs:.0f} bytes a job")
+    print(f"journal: {size / 1e6:.1f} MB, {size / jobs:.0f} bytes a job")
     print(
         f"resident memory: {told['tenth']:.0f} MB when a tenth had ended, {told['all']:.0f} MB at the "
         f"end (aim +{AIM_MB:g})"

@@ -61,8 +61,8 @@ def test_jobs_go_on_when_the_launch_leaves(tmp_path: Path, peer: Loopback, local
 def test_a_killed_launch_loses_nothing(tmp_path: Path, peer: Loopback, local: Path) -> None:
     before = spawned(peer)
     launch = start(*TWELVE, *MODAL, cwd=tmp_path, env=peer.env)
-    ledger = tmp_path / "sweep" / "shared" / "modal" / "ledger.jsonl"
-    wait_for(lambda: ledger.exists() and '"spawned"' in ledger.read_text())
+    journal = tmp_path / "sweep" / "shared" / "modal" / "journal.jsonl"
+    wait_for(lambda: journal.exists() and '"spawned"' in journal.read_text())
     launch.kill()
     launch.communicate()
     home = command("resume=sweep", cwd=tmp_path, env=peer.env, timeout=300)
@@ -80,8 +80,8 @@ def test_ctrl_c_leaves_the_jobs_at_work(tmp_path: Path, peer: Loopback) -> None:
         cwd=tmp_path,
         env=peer.env,
     )
-    ledger = tmp_path / "sweep" / "shared" / "modal" / "ledger.jsonl"
-    wait_for(lambda: ledger.exists() and '"spawned"' in ledger.read_text())
+    journal = tmp_path / "sweep" / "shared" / "modal" / "journal.jsonl"
+    wait_for(lambda: journal.exists() and '"spawned"' in journal.read_text())
     time.sleep(1)
     launch.send_signal(signal.SIGINT)
     _, said = launch.communicate(timeout=30)

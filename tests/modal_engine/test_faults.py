@@ -18,7 +18,7 @@ from modal_loopback.peer import Loopback, loopback, unavailable
 from peers import completion, openai
 from support import command, dataset_of_fifteen
 
-from optbench_modal.ledger import Ledger
+from optbench_modal.journal import Journal
 from optbench_modal.source import Source
 
 pytestmark = pytest.mark.slow
@@ -107,11 +107,11 @@ def test_a_spawn_whose_reply_is_lost_runs_once(
 def test_outputs_that_have_expired_are_on_the_volume(tmp_path: Path, peer: Loopback) -> None:
     before = spawned(peer)
     run(tmp_path, peer, *TWO, "engine.detach=true")
-    ledger = Ledger(tmp_path / "sweep" / "shared" / "modal" / "ledger.jsonl")
-    ids = {entry.call for entry in ledger.open()}
+    journal = Journal(tmp_path / "sweep" / "shared" / "modal" / "journal.jsonl")
+    ids = {entry.call for entry in journal.open()}
     assert len(ids) == 2
     peer.wait(lambda counts: ids <= counts["finished"].keys(), timeout=60)
-    lost = f"runs/{ledger.run}/{ledger.open()[0].key}"  # of one nothing is left at all
+    lost = f"runs/{journal.run}/{journal.open()[0].key}"  # of one nothing is left at all
     removed = subprocess.run(
         [sys.executable, "-m", "modal", "volume", "rm", "-r", "optbench-results", lost],
         env={**os.environ, **peer.env}, capture_output=True, text=True, check=False,

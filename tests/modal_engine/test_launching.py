@@ -27,7 +27,7 @@ from optbench.task import Task
 from optbench_jobs import worker
 from optbench_jobs.job import Job, Outcome
 from optbench_modal import calls, cancel, cli, cloud, modules, runs
-from optbench_modal.ledger import Ledger
+from optbench_modal.journal import Journal
 from optbench_modal.names import Names
 from optbench_modal.payload import Reply
 from optbench_modal.source import Source
@@ -172,9 +172,9 @@ def test_what_cannot_be_spawned_again_fails_once(
 
     monkeypatch.setattr(calls.Calls, "_reply", reply)
     monkeypatch.setattr(calls.fetch, "fetch", none)
-    ledger = Ledger(SharedFolder(tmp_path).modal, "sweep", Names("optbench", "results")._asdict())
-    ledger.intend("k1", "d/s1", 1)
-    ledger.spawned("k1", "fc-1")
+    journal = Journal(SharedFolder(tmp_path).modal, "sweep", Names("optbench", "results")._asdict())
+    journal.intend("k1", "d/s1", 1)
+    journal.spawned("k1", "fc-1")
     (ended,) = ends(opened([a_job(tmp_path)], connect, collect=True), 3)
     assert "the app is not there" in str(ended.error)
     assert asked == [False, True]
@@ -183,15 +183,15 @@ def test_what_cannot_be_spawned_again_fails_once(
 def test_collecting_leaves_out_what_is_not_there(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    ledger = Ledger(SharedFolder(tmp_path).modal, "sweep")
+    journal = Journal(SharedFolder(tmp_path).modal, "sweep")
     jobs = [replace(a_job(tmp_path), number=n, identity=f"k{n}") for n in range(6)]
     for number in range(5):
-        ledger.intend(f"k{number}", f"n{number}", 1)
-        ledger.spawned(f"k{number}", f"fc-{number}")
-    ledger.cancelled("k1")
-    ledger.ended("k2", "failed")
-    ledger.ended("k3", "failed")
-    ledger.intend("k4", "n4", 2)
+        journal.intend(f"k{number}", f"n{number}", 1)
+        journal.spawned(f"k{number}", f"fc-{number}")
+    journal.cancelled("k1")
+    journal.ended("k2", "failed")
+    journal.ended("k3", "failed")
+    journal.intend("k4", "n4", 2)
     with caplog.at_level(logging.WARNING):
         left = _modal_there.left_there(tmp_path, jobs)
     assert [job.identity for job in left] == ["k0", "k4"]
@@ -228,16 +228,16 @@ def test_an_error_of_a_container_keeps_its_key_and_mend() -> None:
 
 
 def test_finished_jobs_are_not_cancelled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    ledger = Ledger(tmp_path / "ledger.jsonl", "sweep")
+    journal = Journal(tmp_path / "journal.jsonl", "sweep")
     for key, attempt in (("done", 1), ("again", 2), ("lost", 1)):
-        ledger.intend(key, key, attempt)  # no call: nothing of Modal's is asked
+        journal.intend(key, key, attempt)  # no call: nothing of Modal's is asked
     files = {
-        f"runs/{ledger.run}/{key}/done.json": Reply(key, 1, state).dumps()
+        f"runs/{journal.run}/{key}/done.json": Reply(key, 1, state).dumps()
         for key, state in (("done", "failed"), ("again", "failed"), ("lost", "interrupted"))
     }
     monkeypatch.setattr(cancel, "volume_of", lambda _: Volume(files))
-    assert cancel.cancel(ledger) == (2, 1)
-    assert [entry.key for entry in ledger.open()] == ["done"]
+    assert cancel.cancel(journal) == (2, 1)
+    assert [entry.key for entry in journal.open()] == ["done"]
 
 
 @pytest.mark.parametrize(
@@ -253,7 +253,7 @@ def test_what_is_said_of_a_cancellation(
     capsys: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
     monkeypatch.chdir(tmp_path)
-    Ledger(SharedFolder(Path("a b")).modal, "a b").intend("k1", "n1", 1)
+    Journal(SharedFolder(Path("a b")).modal, "a b").intend("k1", "n1", 1)
     monkeypatch.setattr(cancel, "cancel", lambda _: cancel.Cancelled(*done))
     with pytest.raises(SystemExit):
         cli.main(["cancel", "a b"])
@@ -266,27 +266,27 @@ def test_sweeps_and_jobs_are_found_by_name(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    ledger = Ledger(SharedFolder(Path("s1")).modal, "s1")
-    assert not ledger.path.exists()  # a launch that is refused has handed nothing over
+    journal = Journal(SharedFolder(Path("s1")).modal, "s1")
+    assert not journal.path.exists()  # a launch that is refused has handed nothing over
     Path("s1").mkdir(exist_ok=True)
     with pytest.raises(ConfigError, match="nothing of 's1' was handed to Modal yet"):
         runs.find("s1")
-    ledger.intend("k1", "d/none/s1-abc", 1)
-    other = Ledger(SharedFolder(Path("multirun/day/time")).modal, "time")
+    journal.intend("k1", "d/none/s1-abc", 1)
+    other = Journal(SharedFolder(Path("multirun/day/time")).modal, "time")
     other.intend("k2", "d/none/s2-abc", 1)
-    assert runs.find(ledger.run)[0] == Path("s1")
+    assert runs.find(journal.run)[0] == Path("s1")
     assert runs.find(other.run[:6])[0] == Path("multirun/day/time")
     with pytest.raises(ConfigError, match="looked at") as caught:
         runs.find("nowhere")
     assert str(tmp_path) in str(caught.value)
     monkeypatch.chdir(tmp_path / "s1")
-    assert runs.find(ledger.run)[0] == Path()
+    assert runs.find(journal.run)[0] == Path()
     monkeypatch.chdir(tmp_path)
     folder = tmp_path / "s1" / "d" / "none" / "s1-abc"
     folder.mkdir(parents=True)
     (folder / "result.json").write_text("{}")
 
-    async def log_of(_: Ledger, entry: Any) -> str:
+    async def log_of(_: Journal, entry: Any) -> str:
         return f"log of {entry.key}\n"
 
     monkeypatch.setattr("optbench_modal.state.log_of", log_of)

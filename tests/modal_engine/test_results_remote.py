@@ -15,7 +15,7 @@ from support import clean_environment, command, wait_for
 from optbench.errors import OptbenchError
 from optbench.layout import SharedFolder
 from optbench_modal import remote
-from optbench_modal.ledger import Ledger
+from optbench_modal.journal import Journal
 from optbench_modal.remote import collect, describe
 
 pytestmark = pytest.mark.slow
@@ -61,14 +61,14 @@ def test_a_sweep_that_was_left_is_described_and_comes_home(tmp_path: Path, peer:
     assert again.returncode == 0, again.stderr  # the launch that follows finds all of it done
 
 
-def test_where_modal_cannot_be_asked_the_ledger_speaks(
+def test_where_modal_cannot_be_asked_the_journal_speaks(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ledger = Ledger(SharedFolder(tmp_path).modal, "sweep", {"volume": "nowhere"})
+    journal = Journal(SharedFolder(tmp_path).modal, "sweep", {"volume": "nowhere"})
     for key in ("a", "b", "c"):
-        ledger.intend(key, f"job-{key}", 1)
-        ledger.spawned(key, f"call-{key}")
-    ledger.ended("c", "success")
+        journal.intend(key, f"job-{key}", 1)
+        journal.spawned(key, f"call-{key}")
+    journal.ended("c", "success")
     monkeypatch.setattr(remote, "ANSWER_S", 1.0)
     monkeypatch.setenv("MODAL_SERVER_URL", "http://127.0.0.1:9")
     (line,) = describe(tmp_path, ask=True)
@@ -76,7 +76,7 @@ def test_where_modal_cannot_be_asked_the_ledger_speaks(
     assert describe(tmp_path / "none", ask=True) == []
 
 
-def test_a_ledger_that_names_a_place_elsewhere_is_refused(tmp_path: Path) -> None:
-    Ledger(SharedFolder(tmp_path).modal, "sweep").intend("a", "../../elsewhere", 1)
+def test_a_journal_that_names_a_place_elsewhere_is_refused(tmp_path: Path) -> None:
+    Journal(SharedFolder(tmp_path).modal, "sweep").intend("a", "../../elsewhere", 1)
     with pytest.raises(OptbenchError, match="elsewhere"):
         collect(tmp_path)

@@ -17,7 +17,7 @@ from optbench.config.wire import KIND, VALUE, from_wire, to_wire
 from optbench.errors import ConfigError
 from optbench.task import Task
 from optbench_modal import fetch
-from optbench_modal.ledger import Ledger
+from optbench_modal.journal import Journal
 from optbench_modal.payload import MOST_BYTES, Payload, Reply, WireError
 
 PLAIN = Payload("run", "key", "name", 1, "code")
@@ -113,40 +113,40 @@ def test_a_listing_names_files_of_the_job(listed: str) -> None:
     assert str(fetch.inner_path(listed, "runs/r/k/output")) == listed.partition("output/")[2]
 
 
-def test_a_ledger_remembers(tmp_path: Path) -> None:
-    path = tmp_path / "modal" / "ledger.jsonl"
-    ledger = Ledger(path, "sweep", {"app": "a"})
-    ledger.intend("k1", "one", 1)
-    ledger.spawned("k1", "fc-1")
-    ledger.intend("k2", "two", 1)
-    ledger.intend("k3", "three", 1)
-    ledger.spawned("k3", "fc-3")
-    ledger.ended("k3", "failed")
-    ledger.intend("k3", "three", 2)
-    again = Ledger(path, "other", {"app": "b"})
-    assert again.run == ledger.run
+def test_a_journal_remembers(tmp_path: Path) -> None:
+    path = tmp_path / "modal" / "journal.jsonl"
+    journal = Journal(path, "sweep", {"app": "a"})
+    journal.intend("k1", "one", 1)
+    journal.spawned("k1", "fc-1")
+    journal.intend("k2", "two", 1)
+    journal.intend("k3", "three", 1)
+    journal.spawned("k3", "fc-3")
+    journal.ended("k3", "failed")
+    journal.intend("k3", "three", 2)
+    again = Journal(path, "other", {"app": "b"})
+    assert again.run == journal.run
     assert again.run.startswith("sweep-")
     assert again.about["app"] == "a"
-    assert again.entries == ledger.entries
+    assert again.entries == journal.entries
     assert [(one.key, one.state, one.attempt, one.call) for one in again.open()] == [
         ("k1", "spawned", 1, "fc-1"), ("k2", "intended", 1, None), ("k3", "intended", 2, None),
     ]  # fmt: skip
 
 
 def test_a_line_cut_short_takes_no_other_with_it(tmp_path: Path) -> None:
-    path = tmp_path / "ledger.jsonl"
-    Ledger(path, "sweep").intend("k1", "one", 1)
+    path = tmp_path / "journal.jsonl"
+    Journal(path, "sweep").intend("k1", "one", 1)
     with path.open("a") as file:
         file.write('{"event": "spawned", "key": "k1", "ca')
-    ledger = Ledger(path, "sweep")
-    assert ledger.entries["k1"].state == "intended"
-    ledger.spawned("k1", "fc-1")
-    assert Ledger(path, "sweep").entries["k1"].call == "fc-1"
+    journal = Journal(path, "sweep")
+    assert journal.entries["k1"].state == "intended"
+    journal.spawned("k1", "fc-1")
+    assert Journal(path, "sweep").entries["k1"].call == "fc-1"
 
 
 def test_lines_of_others_are_passed_over(tmp_path: Path) -> None:
-    path = tmp_path / "ledger.jsonl"
+    path = tmp_path / "journal.jsonl"
     path.write_text('[1]\n{"event": "exploded", "key": "k"}\n\x00\n{"event": "ended"}\n\n')
-    ledger = Ledger(path, "sweep")
-    assert ledger.entries == {}
-    assert ledger.run
+    journal = Journal(path, "sweep")
+    assert journal.entries == {}
+    assert journal.run

@@ -36,7 +36,7 @@ class Layer:
     sub_path: str = ""
     read_only: bool = False
     limit: int = 0
-    seen: Seen = field(default_factory=dict)
+    seen: Seen = field(default_factory=Seen)
 
     def below(self, folder: Path) -> Path:
         """The part of the volume that is mounted."""

@@ -28,7 +28,7 @@ except ModuleNotFoundError as error:
 
 from optbench_modal import calls, cloud, payload
 from optbench_modal.deploy import deploy
-from optbench_modal.ledger import Ledger
+from optbench_modal.journal import Journal
 from optbench_modal.uploads import Uploads
 
 from ._modal_ends import given_up, outcome_of
@@ -71,10 +71,10 @@ class ModalBackend:
         self._conf, self._sweep, self._timeout_s, self._make = conf, sweep, timeout_s, make
         self._detach = conf["detach"] and not conf["collect"]
         named = cloud.names_of(conf)
-        self._ledger = Ledger(SharedFolder(sweep).modal, sweep.absolute().name, named._asdict())
-        if named != cloud.names_of({**conf, **self._ledger.about}):
+        self._journal = Journal(SharedFolder(sweep).modal, sweep.absolute().name, named._asdict())
+        if named != cloud.names_of({**conf, **self._journal.about}):
             raise ConfigError(
-                f"the jobs of this sweep are at {self._ledger.about}",
+                f"the jobs of this sweep are at {self._journal.about}",
                 key="hydra.launcher.modal",
                 mend="name the same app, volume and environment, or choose a new hydra.sweep.dir",
             )
@@ -93,7 +93,7 @@ class ModalBackend:
         )
         # What only waits to come home needs no app, and code may have changed since.
         self._cloud = self._connect(spawns=spawns)
-        self._calls = calls.Calls(self._cloud.volume, self._ledger.run)
+        self._calls = calls.Calls(self._cloud.volume, self._journal.run)
         self._uploads = Uploads(self._cloud.volume, named.volume)
         self._queue: deque[Job] = deque()
         self._there: dict[str, Job] = {}
@@ -130,8 +130,8 @@ class ModalBackend:
             for ended in self._calls.ended(0.0 if busy or self._left else POLL_S):
                 job = self._there.pop(ended.job.key)
                 outcome = outcome_of(ended, job, self._timeout_s)
-                if ended.job.key in self._ledger.entries:  # else it was never handed over
-                    self._ledger.ended(ended.job.key, outcome.state)
+                if ended.job.key in self._journal.entries:  # else it was never handed over
+                    self._journal.ended(ended.job.key, outcome.state)
                 if not self._spawned_again(job, ended):
                     yield job, outcome
             if self._detach and not self._queue and not self._left:
@@ -152,7 +152,7 @@ class ModalBackend:
     def _submitted(self) -> Iterator[tuple[Job, Outcome]]:
         for key, job in list(self._there.items()):
             del self._there[key]
-            yield job, Outcome("submitted", {"submitted": self._ledger.entries[key].call})
+            yield job, Outcome("submitted", {"submitted": self._journal.entries[key].call})
 
     def _spawned_again(self, job: Job, ended: calls.Ended) -> bool:
         """Queues a job anew that Modal gave up, and not the job itself or its user."""
@@ -207,28 +207,28 @@ class ModalBackend:
 
     def _under_way(self, job: Job) -> str | None:
         """The call of an earlier launch that has a job still."""
-        entry = self._ledger.entries.get(key_of(job))
+        entry = self._journal.entries.get(key_of(job))
         return entry.call if entry is not None and entry.state == "spawned" else None
 
     def _spawned(self, key: str, job: Job) -> str:
         if self._cloud.function is None:  # all seemed to be there, and Modal has lost this one
             self._cloud = self._connect(spawns=True)
-        entry = self._ledger.entries.get(key)
+        entry = self._journal.entries.get(key)
         if entry is None:
             # What the job has paid for on this machine, it does not pay for again.
-            self._uploads.keep(JobFolder(job.folder).calls, self._ledger.run, key)
+            self._uploads.keep(JobFolder(job.folder).calls, self._journal.run, key)
         # One that may have been spawned, without our having heard, keeps its number: of two calls
         # with the same one only one runs the job.
         attempt = 1 if entry is None else entry.attempt + (entry.state != "intended")
         text = self._message(key, job, attempt).dumps()
-        self._ledger.intend(key, job.name, attempt)
+        self._journal.intend(key, job.name, attempt)
         call = str(self._cloud.function.spawn(text).object_id)
-        self._ledger.spawned(key, call)
+        self._journal.spawned(key, call)
         return call
 
     def _message(self, key: str, job: Job, attempt: int) -> payload.Payload:
         told: dict[str, Any] = {
-            "run": self._ledger.run, "key": key, "name": job.name, "attempt": attempt,
+            "run": self._journal.run, "key": key, "name": job.name, "attempt": attempt,
             "code": self._cloud.code, "timeout_s": self._timeout_s,
             "commit_s": self._conf["commit_s"], "home": str(job.folder.absolute()),
         }  # fmt: skip

@@ -1,4 +1,4 @@
-"""What of a sweep is at Modal, as its ledger tells; without Modal's client."""
+"""What of a sweep is at Modal, as its journal tells; without Modal's client."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from optbench.errors import ConfigError
 from optbench.layout import SharedFolder
 from optbench.wording import counted
 from optbench_jobs.job import Job, Outcome
-from optbench_modal.ledger import Ledger
+from optbench_modal.journal import Journal
 
 log = logging.getLogger(__name__)
 
@@ -24,7 +24,7 @@ def collects(options: Mapping[str, Any]) -> bool:
 
 
 def key_of(job: Job) -> str:
-    """What a job goes by in the ledger and on the volume."""
+    """What a job goes by in the journal and on the volume."""
     return job.identity or f"job-{job.number}"
 
 
@@ -35,11 +35,11 @@ def left_there(sweep: Path, jobs: Sequence[Job]) -> list[Job]:
         sweep: The sweep's folder.
         jobs: Those without a result.
     """
-    ledger = Ledger(SharedFolder(sweep).modal)
-    there = {entry.key for entry in ledger.open()}
+    journal = Journal(SharedFolder(sweep).modal)
+    there = {entry.key for entry in journal.open()}
     others = [job for job in jobs if key_of(job) not in there]
     if others:
-        how = Counter(_why(ledger, job) for job in others)
+        how = Counter(_why(journal, job) for job in others)
         log.warning(
             "%s not at Modal (%s), and not run by collecting: optbench resume=%s runs %s",
             f"{counted(len(others), 'job')} {'is' if len(others) == 1 else 'are'}",
@@ -58,11 +58,11 @@ def refuse_unless_there(folder: Path, job: Job) -> None:
     Raises:
         ConfigError: When it is not there.
     """
-    ledger = Ledger(SharedFolder(folder).modal)
-    if key_of(job) in {entry.key for entry in ledger.open()}:
+    journal = Journal(SharedFolder(folder).modal)
+    if key_of(job) in {entry.key for entry in journal.open()}:
         return
     raise ConfigError(
-        f"the job of '{folder}' is not at Modal ({_why(ledger, job)}), and collecting runs none",
+        f"the job of '{folder}' is not at Modal ({_why(journal, job)}), and collecting runs none",
         key="RUN",
         mend=f"optbench resume={shlex.quote(str(folder))}",
     )
@@ -82,8 +82,8 @@ def how_to_return(there: int, folder: Path) -> str:
     )
 
 
-def _why(ledger: Ledger, job: Job) -> str:
-    entry = ledger.entries.get(key_of(job))
+def _why(journal: Journal, job: Job) -> str:
+    entry = journal.entries.get(key_of(job))
     if entry is None:
         return "never handed over"
     return "cancelled" if entry.state == "cancelled" else str(entry.result or "ended")

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hydra.core.hydra_config import HydraConfig
 from hydra.core.singleton import Singleton
 from hydra.core.utils import (
     JobReturn,
@@ -235,13 +236,14 @@ class _Run:
         return self._here(self._preparation.config(job), replay)
 
     def _here(self, cfg: DictConfig, function: Any) -> JobReturn:
-        launcher = self._launcher
-        state = Singleton.get_state()
+        """In this process, as Hydra's own launcher does; the launch's config and log are put back."""
+        launcher, hydra_config = self._launcher, HydraConfig.instance()
+        of_launch = hydra_config.cfg
         try:
             done: JobReturn = worker.run_as_hydra_does(launcher.hydra_context, function, cfg)
             return done
         finally:
-            Singleton.set_state(state)
+            hydra_config.cfg = of_launch
             # The job had its own log file.
             hydra_conf = launcher.config.hydra
             configure_log(hydra_conf.hydra_logging, hydra_conf.verbose)

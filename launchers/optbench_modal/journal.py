@@ -40,8 +40,8 @@ class Entry:
 
 
 @dataclass
-class Ledger:
-    """The ledger of a sweep.
+class Journal:
+    """The journal of a sweep.
 
     Args:
         path: Its file; made with the first line.
