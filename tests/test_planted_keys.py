@@ -129,6 +129,34 @@ def test_no_file_of_a_sweep_has_one(sweep: Path) -> None:
     assert any("my keys are ***" in text for text in rows)
 
 
+USES_KEYS = (
+    "test_mode=true", "model=litellm", "model.id=openai/peer", "optimizer=none",
+    "model.api_base=http://127.0.0.1:1", "model.api_key_env=PEER_LOGIN",
+    "++model.extra={extra_headers: {x-own: '${oc.env:PEER_HEADER_SECRET}'}}",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "words", [("--cfg", "all", "--resolve"), ("--info", "all"), ("plan=true",), ("-m", "plan=true")]
+)
+def test_none_is_shown(words: tuple[str, ...], tmp_path: Path) -> None:
+    done = command(*words, *USES_KEYS, cwd=tmp_path, env=PLANTED)
+    assert done.returncode == 0, done.stderr
+    assert "openai/peer" in done.stdout or "plan=true" in words  # it speaks of this model
+    assert leaks(done.stdout + done.stderr) == set()
+
+
+@pytest.mark.slow
+def test_none_is_handed_to_a_cluster(tmp_path: Path) -> None:
+    command(
+        "-m", *USES_KEYS, "engine=slurm", "hydra.launcher.slurm.cluster=local", "model.retries=0",
+        "hydra.sweep.dir=sweep", cwd=tmp_path, env=PLANTED,
+    )  # fmt: skip
+    files = [file for file in (tmp_path / "sweep").rglob("*") if file.is_file()]
+    assert any(file.suffix == ".pkl" for file in files)
+    assert {file.name for file in files for text in texts(file) if leaks(text)} == set()
+
+
 @pytest.mark.parametrize("name", sorted(PLANTED))
 def test_none_is_taken_on_the_command_line(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     for known, value in PLANTED.items():

@@ -58,6 +58,22 @@ def test_jobs_go_on_when_the_launch_leaves(tmp_path: Path, peer: Loopback, local
     assert "12 home" in status.stdout, status.stdout
 
 
+def test_a_sweep_with_options_of_ones_own_comes_home(tmp_path: Path, peer: Loopback) -> None:
+    """No folder's record may name further options, so whoever collects names them again."""
+    own = tmp_path / "conf" / "budget"
+    own.mkdir(parents=True)
+    (own / "mine.yaml").write_text("defaults: [/schema/budget@_here_]\nname: mine\ntrials: 2\n")
+    words = (*SWEEP, *MODAL, "optimizer=none", "--config-dir", "conf", "budget=mine")
+    left = command(*words, "engine.detach=true", cwd=tmp_path, env=peer.env)
+    assert left.returncode == 0, left.stderr + left.stdout
+    refused = optbench_modal("collect", "sweep", cwd=tmp_path, peer=peer)
+    assert refused.returncode == 2
+    assert "--config-dir" in refused.stderr.partition("mend: ")[2]
+    home = optbench_modal("collect", "sweep", "--config-dir", "conf", cwd=tmp_path, peer=peer)
+    assert home.returncode == 0, home.stderr + home.stdout
+    assert len(told(tmp_path / "sweep")) == 1
+
+
 def test_a_killed_launch_loses_nothing(tmp_path: Path, peer: Loopback, local: Path) -> None:
     before = spawned(peer)
     launch = start(*TWELVE, *MODAL, cwd=tmp_path, env=peer.env)
