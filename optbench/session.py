@@ -11,7 +11,7 @@ from optbench.agents.program import Program
 from optbench.agents.protocol import Agent
 from optbench.config.schema import LIMITS, Config, TrackingKind
 from optbench.data.items import Data, SliceName
-from optbench.errors import BudgetExhausted, Fatal, NoProposalsError, OptbenchError
+from optbench.errors import BudgetExhausted, Fatal, OptbenchError
 from optbench.imports import Allowed
 from optbench.layout import JobFolder, SharedFolder
 from optbench.metrics.base import Judged, Metric, oriented
@@ -25,6 +25,7 @@ from optbench.optimizers import build as optimizers
 from optbench.optimizers.protocol import Outcome, Problem
 from optbench.progress import Display
 from optbench.prompts import Candidate, Prompt
+from optbench.proposals import Proposals
 from optbench.recorder import Recorder, Trial
 from optbench.rollouts import Evaluation, Runner
 from optbench.summary import lifts, show
@@ -82,6 +83,7 @@ class Session:
             on_rollout=self.display.rollout,
             on_trial=self._tried,
         )
+        self._proposals = Proposals(config, ledger, self._recorder, prompt)
         self.runner = Runner(
             Program(agent, self.gateway, prompt),
             self.gateway,
@@ -208,8 +210,8 @@ class Session:
                 pass  # the meter says which
             except Exception as error:
                 self._recorder.close_trial()
-                if optimizer.proposes and self._came_to_nothing():
-                    raise self._no_proposals() from error
+                if optimizer.proposes and self._proposals.failed():
+                    raise self._proposals.error() from error
                 raise
             finally:
                 problem.over.set()
@@ -218,9 +220,9 @@ class Session:
             raise Fatal(self.gateway.fatal)
         exhausted = self.gateway.meter.exhausted
         if optimizer.proposes and (
-            self._no_usable_reply() or (self._candidates() == 0 and exhausted is None)
+            self._proposals.never_answered() or (not self._proposals and exhausted is None)
         ):
-            raise self._no_proposals()
+            raise self._proposals.error()
         if exhausted is None:
             if not isinstance(outcome, Outcome):
                 raise OptbenchError(
@@ -243,31 +245,6 @@ class Session:
         from optbench.models.provider import registered
 
         return registered(self.gateway)
-
-    def _candidates(self) -> int:
-        own = self._prompt.fingerprint
-        return len({trial.prompt.fingerprint for trial in self._recorder.trials} - {own})
-
-    def _came_to_nothing(self) -> bool:
-        """Whether an error of the optimizer's is its own model's failure: nothing tried, some lost."""
-        asked = self._ledger.calls(phase="optimise", role="optimizer")
-        return self._candidates() == 0 and any(call.outcome != "ok" for call in asked)
-
-    def _no_usable_reply(self) -> bool:
-        asked = self._ledger.calls(phase="optimise", role="optimizer")
-        return bool(asked) and all(call.outcome != "ok" for call in asked)
-
-    def _no_proposals(self) -> NoProposalsError:
-        asked = self._ledger.calls(phase="optimise", role="optimizer")
-        failed = [call for call in asked if call.outcome != "ok"]
-        why = next((call.error for call in reversed(failed) if call.error), None)
-        return NoProposalsError(
-            f"no proposals: the optimizer made {len(asked)} calls of its own, {len(failed)} of them "
-            f"of no use, and tried {self._candidates()} candidates"
-            + (f"; the last error was: {why}" if why else ""),
-            key="optimizer_model" if self._config.optimizer_model else "model",
-            mend="choose a model that can write prompts: model@optimizer_model=...",
-        )
 
     def _tried(self, trial: Trial) -> None:
         whole = trial.slice == "validation" and trial.items == len(self._data.validation)
@@ -326,7 +303,7 @@ class Session:
             "finish_reason": outcome.finish_reason,
             "trials": len(self._recorder.trials),
             "rollouts": sum(trial.items for trial in self._recorder.trials),
-            "candidates": self._candidates(),
+            "candidates": len(self._proposals),
             "optimizer_details": dict(outcome.details),
             "ledger": self._ledger.summary(),
             "models": {

@@ -92,18 +92,11 @@ def connect(
     if found is not None and deployed is not None:
         record = asyncio.run(fetch.deployment(volume, names.app))
         problems += _stale(record, code, source, deploy)
-    secrets = []
     if keys and not conf["secrets"]:
         problems.append(_no_secret(keys, names.environment))
-    # Where no job needs a key, no secret has to be there; of several, nobody says which has which.
-    required = list(keys) if len(conf["secrets"]) == 1 else []
-    for name in conf["secrets"] if keys else ():
-        found = partial(modal.Secret.from_name, name, environment_name=names.environment)
-        secrets.append(found(required_keys=required))
-        mend = _secret_command(name, keys, names.environment)
-        if _is_there(found()):  # then it is a key that is missing
-            mend += " --overwrite, with a --key for each other that it holds: it is made anew"
-        had("modal: secret", secrets[-1].hydrate, mend)
+    secrets = _secrets(conf["secrets"], keys, names.environment)
+    for secret, mend in secrets:
+        had("modal: secret", secret.hydrate, mend)
     if problems:
         raise PreflightError(problems)
     options = {
@@ -111,11 +104,27 @@ def connect(
         "timeout": None if timeout_s is None else int(timeout_s),
         "cpu": conf["cpu"],
         "memory": conf["memory_mb"],
-        "secrets": secrets or None,
+        "secrets": [secret for secret, _ in secrets] or None,
     }
     chosen = {name: value for name, value in options.items() if value is not None}
     # Retries run paid work again: the launcher says when.
     return Cloud(function.with_options(**chosen, retries=0), volume, code)
+
+
+def _secrets(
+    named: Sequence[str], keys: Sequence[str], environment: str | None
+) -> list[tuple[Any, str]]:
+    """The secrets that must be there, each with what to do where it or a key of it is not."""
+    # Where no job needs a key, no secret has to be there; of several, nobody says which has which.
+    required = list(keys) if len(named) == 1 else []
+    secrets = []
+    for name in named if keys else ():
+        found = partial(modal.Secret.from_name, name, environment_name=environment)
+        mend = _secret_command(name, keys, environment)
+        if _is_there(found()):  # then it is a key that is missing
+            mend += " --overwrite, with a --key for each other that it holds: it is made anew"
+        secrets.append((found(required_keys=required), mend))
+    return secrets
 
 
 def deploy_command(names: Names, source: Source) -> str:

@@ -33,11 +33,11 @@ def say(on: Any, text: str, style: str = "") -> None:
     on.print(Text(visible(text), style=style))
 
 
-def verbatim(on: Any, text: str, style: str = "") -> None:
+def verbatim(on: Any, text: str) -> None:
     """A line as it is: a terminal wraps it, a pipe takes it whole."""
     from rich.text import Text
 
-    on.print(Text(visible(text), style=style), soft_wrap=True)
+    on.print(Text(visible(text)), soft_wrap=True)
 
 
 def show(on: Any, table: Any) -> None:

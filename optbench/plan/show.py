@@ -34,12 +34,29 @@ def show(planned: Sequence[Expected], *, sweep_usd: float | None = None, left_ou
     console = Console(highlight=False)
     if not console.is_terminal:
         console.width = max(console.width, PLAIN_WIDTH)
+    console.print(_table(planned[:SHOWN]))
+    if len(planned) > SHOWN:
+        console.print(f"... and {counted(len(planned) - SHOWN, 'more task')}")
+    console.print(_total(planned, left_out), soft_wrap=True)
+    console.print(
+        "counted: replies at dataset.max_tokens, prompts at the initial one's length (4 characters "
+        "a token) with all demonstrations, every job alone: what jobs share is paid once",
+        soft_wrap=True,
+        style="dim",
+    )
+    for line in detectable(planned):
+        console.print(line, soft_wrap=True, style="dim")
+    if sweep_usd is not None:
+        console.print(f"budget.sweep_usd stops all jobs at ${sweep_usd:.2f}")
+
+
+def _table(planned: Sequence[Expected]) -> Table:
     table = Table(header_style="bold")
     for name in ("dataset", "optimizer", "model", "seed", "state"):
         table.add_column(name)
     for name in ("calls", "answered", "tokens", "USD to pay"):
         table.add_column(name, justify="right")
-    for one in planned[:SHOWN]:
+    for one in planned:
         table.add_row(
             one.dataset,
             one.optimizer,
@@ -51,9 +68,10 @@ def show(planned: Sequence[Expected], *, sweep_usd: float | None = None, left_ou
             f"{one.tokens:,}",
             price_text(one.usd, 0).removeprefix("$"),
         )
-    console.print(table)
-    if len(planned) > SHOWN:
-        console.print(f"... and {counted(len(planned) - SHOWN, 'more task')}")
+    return table
+
+
+def _total(planned: Sequence[Expected], left_out: int) -> str:
     states = Counter(one.state for one in planned)
     known = [one.usd for one in planned if one.usd is not None]
     missing = len(planned) - len(known)
@@ -63,24 +81,13 @@ def show(planned: Sequence[Expected], *, sweep_usd: float | None = None, left_ou
     price = price_text(sum(known) if known or not missing else None, missing)
     left = f"about {price}" if known or not missing else "unknown"
     excluded = f", {left_out} excluded" if left_out else ""
-    console.print(
+    return (
         f"plan: {counted(len(planned), 'task')} ({done}{begun}{states['new']} new{excluded}), about "
         f"{sum(one.calls for one in planned):,} calls "
         f"({sum(one.answered for one in planned):,} answered already), "
         f"{sum(one.tokens for one in planned):,} tokens; left to pay: "
-        f"{left}; nothing was started",
-        soft_wrap=True,
+        f"{left}; nothing was started"
     )
-    console.print(
-        "counted: replies at dataset.max_tokens, prompts at the initial one's length (4 characters "
-        "a token) with all demonstrations, every job alone: what jobs share is paid once",
-        soft_wrap=True,
-        style="dim",
-    )
-    for line in detectable(planned):
-        console.print(line, soft_wrap=True, style="dim")
-    if sweep_usd is not None:
-        console.print(f"budget.sweep_usd stops all jobs at ${sweep_usd:.2f}")
 
 
 def leave_no_trace(folder: Path) -> None:

@@ -79,19 +79,18 @@ class Unread:
     problems: tuple[OptbenchError, ...]
 
 
-def read(config: Config, *, starting: bool = True) -> Inputs:
+def read(config: Config) -> Inputs:
     """Reads a task's inputs, and looks at them.
 
     Args:
         config: The task's config.
-        starting: As for ``check``.
 
     Raises:
         PreflightError: When rows or metrics cannot be had, with all else that is wrong.
     """
     found = inputs_of(config)
     if isinstance(found, Unread):
-        raise PreflightError(problems_of(config, found, starting=starting))
+        raise PreflightError(problems_of(config, found, starting=True))
     return found
 
 
@@ -152,18 +151,17 @@ def _any_missing(problems: Iterable[OptbenchError]) -> bool:
     return any(isinstance(problem, rows.MissingColumnError) for problem in problems)
 
 
-def check(config: Config, inputs: Inputs, *, starting: bool = True) -> None:
+def check(config: Config, inputs: Inputs) -> None:
     """Checks a task.
 
     Args:
         config: The task's config.
         inputs: What it works with.
-        starting: False when it is only planned: models, keys and servers need not be there yet.
 
     Raises:
         PreflightError: With all the problems there are.
     """
-    problems = problems_of(config, inputs, starting=starting)
+    problems = problems_of(config, inputs, starting=True)
     if problems:
         raise PreflightError(problems)
 
@@ -174,7 +172,7 @@ def problems_of(config: Config, inputs: Inputs | Unread, *, starting: bool) -> l
     Args:
         config: The task's config.
         inputs: What it works with, or why that cannot be had.
-        starting: As for :func:`check`.
+        starting: False when it is only planned: models, keys and servers need not be there yet.
     """
     with_prompt: list[OptbenchError] = []
     if isinstance(inputs, Inputs):

@@ -50,7 +50,7 @@ def look(configs: Sequence[Config], *, starting: bool) -> list[list[OptbenchErro
 
     Args:
         configs: Of the tasks.
-        starting: As for :func:`optbench.preflight.check`.
+        starting: As for :func:`optbench.preflight.problems_of`.
     """
     try:
         inputs = inputs_of(configs[0])

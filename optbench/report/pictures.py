@@ -8,15 +8,15 @@ from optbench.errors import OptbenchError
 from optbench.report.figures.theme import config
 
 WIDTH_PX = 560
+"""Of the plotting area."""
 
 
-def svg(spec: dict[str, Any], *, theme: str = "light", width: int = WIDTH_PX) -> str:
+def svg(spec: dict[str, Any], *, theme: str = "light") -> str:
     """A chart as an SVG document; it fetches nothing.
 
     Args:
         spec: A Vega-Lite spec of :mod:`optbench.report.figures`.
         theme: ``"light"`` (on white) or ``"dark"``.
-        width: Of the plotting area, in px.
 
     Raises:
         OptbenchError: When the extra ``report`` is not installed.
@@ -25,7 +25,7 @@ def svg(spec: dict[str, Any], *, theme: str = "light", width: int = WIDTH_PX) ->
     library = vl_convert()
     return str(
         library.vegalite_to_svg(
-            sized(spec, width),
+            sized(spec, WIDTH_PX),
             config={**config(theme), "background": background},
             allowed_base_urls=[],
         )

@@ -89,12 +89,6 @@ def area_under(curve: pd.DataFrame, until: float) -> float:
     return float((np.diff(edges) * y).sum() / (until - edges[0])) if until > edges[0] else math.nan
 
 
-def cost_to_reach(curve: pd.DataFrame, score: float, sign: int = 1) -> float:
-    """Where a curve first is as good as a score; NaN where it never is."""
-    good = curve[sign * curve["mean"] >= sign * score]
-    return float(good["x"].min()) if len(good) else math.nan
-
-
 def _steps(run: dict[str, Any], scored: dict[str, Matrix], axis: str) -> tuple[Matrix, Matrix]:
     """Where one run's best score changed, and to what."""
     sign = -1 if run["direction"] == "minimize" else 1

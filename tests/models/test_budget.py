@@ -50,13 +50,17 @@ def test_what_is_known_afterwards_is_exceeded_by_calls_in_flight_at_most(
     assert exact <= replies < exact + THREADS
 
 
-def test_other_phases_are_not_charged(tmp_path: Path) -> None:
-    entry = gateway(tmp_path, Scripted(), limits=Limits(llm_calls=1))
+@pytest.mark.parametrize(
+    ("limits", "name"),
+    [(Limits(llm_calls=1), "llm_calls"), (Limits(tokens=12), "tokens"), (Limits(usd=0.5), "usd")],
+)
+def test_other_phases_are_not_charged(tmp_path: Path, limits: Limits, name: str) -> None:
+    entry = gateway(tmp_path, Scripted(), limits=limits)
     for phase in ("baseline", "optimise", "final"):
         entry.phase = phase  # type: ignore[assignment]
         entry.complete("task", asking(phase), "task")
     entry.phase = "optimise"
-    with pytest.raises(BudgetExhausted, match="llm_calls"):
+    with pytest.raises(BudgetExhausted, match=name):
         entry.complete("task", asking("more"), "task")
 
 

@@ -43,6 +43,7 @@ def test_the_detectable_difference_is_the_formula() -> None:
     assert found.detectable == pytest.approx(wanted)
     assert (found.n_seeds, found.n_items, found.comparisons, found.alpha) == (8, 100, 3, 0.01)
     assert (found.smallest_p, found.seeds_needed) == (2 / 2**8, 10)
+    assert math.isnan(power(2, 2, comparisons=1).detectable)  # 1.9 of a score: there is none such
     plain = power(2, 1000)
     assert plain.comparisons == 1
     assert plain.alpha == 0.05

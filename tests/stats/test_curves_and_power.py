@@ -7,7 +7,7 @@ import pytest
 from stats.blocks import made
 
 from optbench.statistics.compare import pairs_of
-from optbench.statistics.curves import area_under, cost_to_reach, curves
+from optbench.statistics.curves import area_under, curves
 from optbench.statistics.power import power
 
 
@@ -72,14 +72,19 @@ def test_a_band_is_over_seeds_and_a_run_that_ended_keeps_its_best() -> None:
     assert end["n_seeds"] == 3
 
 
-def test_area_and_cost_by_hand() -> None:
+def test_two_runs_make_a_band_and_one_makes_none() -> None:
+    ended = trials("x", (10, 0.6, 10)), trials("y", (10, 0.8, 10))
+    two = curves(pd.DataFrame([one_run("x"), one_run("y", seed=2)]), pd.concat(ended)).iloc[-1]
+    assert (two["low"], two["high"]) == pytest.approx((0.7 - 12.7062 * 0.1, 0.7 + 12.7062 * 0.1))
+    one = curves(pd.DataFrame([one_run("x")]), ended[0]).iloc[-1]
+    assert math.isnan(one["low"])
+
+
+def test_area_by_hand() -> None:
     curve = pd.DataFrame({"x": [0.0, 10.0, 20.0], "mean": [0.2, 0.5, 0.7]})
     assert area_under(curve, 40.0) == pytest.approx((10 * 0.2 + 10 * 0.5 + 20 * 0.7) / 40)
     assert area_under(curve, 15.0) == pytest.approx((10 * 0.2 + 5 * 0.5) / 15)
     assert math.isnan(area_under(curve, 0.0))
-    assert cost_to_reach(curve, 0.5) == 10.0
-    assert math.isnan(cost_to_reach(curve, 0.9))
-    assert cost_to_reach(curve, 0.2, sign=-1) == 0.0
 
 
 def test_the_detectable_difference_is_detected_four_times_in_five() -> None:

@@ -8,6 +8,7 @@ from optbench.report.figures.values import Spec
 
 Rows = list[dict[str, Any]]
 _CELL_PX = 54  # that a number needs
+_STEP_PX = 20  # of a line of a small chart
 
 
 def names_axis() -> Spec:
@@ -16,7 +17,7 @@ def names_axis() -> Spec:
     return {"field": "optimizer", "type": "nominal", "sort": None, "axis": axis}
 
 
-def by_unit(spec: Spec, values: list[dict[str, Any]], *, height: int = 20) -> Spec:
+def by_unit(spec: Spec, values: list[dict[str, Any]]) -> Spec:
     """A small chart for each unit, one below the other, over the same scale.
 
     ``width: "container"`` in the inner chart is what the page and :mod:`optbench.report.pictures`
@@ -28,7 +29,7 @@ def by_unit(spec: Spec, values: list[dict[str, Any]], *, height: int = 20) -> Sp
         "facet": {"field": "unit", "type": "nominal", "sort": None, "header": header},
         "columns": 1,
         "spacing": 14,
-        "spec": {"width": "container", "height": {"step": height}, **spec},
+        "spec": {"width": "container", "height": {"step": _STEP_PX}, **spec},
     }
 
 
