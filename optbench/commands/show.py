@@ -117,7 +117,11 @@ def _head(on: Any, sweeps: Sequence[Sweep], tasks: pd.DataFrame, away: Sequence[
         for what in ("dataset", "optimizer", "model", "seed")
         if (n := tasks[what].nunique())
     )
-    say(on, f"{names}: {len(tasks)} jobs ({counted_states(tasks['state'])}), {axes}", "bold")
+    say(
+        on,
+        f"{names}: {counted(len(tasks), 'job')} ({counted_states(tasks['state'])}), {axes}",
+        "bold",
+    )
     for one in sweeps:
         if is_under_way(one):
             say(on, f"{one.id} is under way on this machine.", "yellow")

@@ -38,8 +38,8 @@ def test_a_single_run_is_known_by_the_folder_of_its_day(
 @pytest.mark.parametrize(
     ("word", "said", "named"),
     [
-        ("2026", "the beginning of several", "2026-01-01, 2026-01-02"),
-        ("nothing", "no folder and no id of a sweep", "2026-01-01, 2026-01-02"),
+        ("2026", "the beginning of several", "2026-01-02, 2026-01-01"),
+        ("nothing", "no folder and no id of a sweep", "2026-01-02, 2026-01-01"),
         ("empty", "holds no job", "2026-01-01"),
         ("", "no folder and no id", "2026-01-01"),
     ],
@@ -64,7 +64,7 @@ def test_one_id_in_two_places_is_named_by_its_paths(
         sweep(Path(root) / "same", seeds=(1,))
     with pytest.raises(ConfigError, match="several") as raised:
         find("same")
-    assert "multirun/same, outputs/same" in str(raised.value.mend)
+    assert "outputs/same, multirun/same" in str(raised.value.mend)
 
 
 def test_list_is_in_order_of_time_and_says_states_and_the_best(run: Run, tmp_path: Path) -> None:

@@ -262,7 +262,7 @@ def test_ctrl_c_saves_and_says_how_to_go_on(tmp_path: Path) -> None:
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=60)
     assert process.returncode == 130, err
-    assert "to go on: optbench -m resume=sweep" in err
+    assert "to go on: optbench resume=sweep" in err
     states = [json.loads(f.read_text())["state"] for f in (tmp_path / "sweep").rglob("status.json")]
     assert "interrupted" in states
     assert "running" not in states

@@ -191,7 +191,7 @@ def test_ctrl_c_in_a_terminal_reaches_the_server_too(tmp_path: Path) -> None:
     process.send_signal(signal.SIGINT)
     said, _ = process.communicate(timeout=120)
     assert process.returncode == 130, said
-    assert "to go on: optbench -m resume=sweep" in said
+    assert "to go on: optbench resume=sweep" in said
     states = [json.loads(f.read_text())["state"] for f in (tmp_path / "sweep").rglob("status.json")]
     assert states == ["interrupted"]
     assert gone(server)

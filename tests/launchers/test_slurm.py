@@ -112,7 +112,7 @@ def test_ctrl_c_in_a_terminal_saves_and_leaves_no_process(tmp_path: Path) -> Non
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does: all of them get it
     _, err = process.communicate(timeout=60)
     assert process.returncode == 130, err
-    assert "to go on: optbench -m resume=sweep" in err
+    assert "to go on: optbench resume=sweep" in err
     states = [json.loads(f.read_text())["state"] for f in (tmp_path / "sweep").rglob("status.json")]
     assert "interrupted" in states
     assert "running" not in states

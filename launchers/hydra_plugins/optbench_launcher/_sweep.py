@@ -280,7 +280,7 @@ def _done_before(job: Job) -> bool:
 
 
 def _say_how_to_resume(sweep: Path) -> None:
-    print(f"interrupted; to go on: optbench -m resume={shlex.quote(str(sweep))}", file=sys.stderr)
+    print(f"interrupted; to go on: optbench resume={shlex.quote(str(sweep))}", file=sys.stderr)
 
 
 def _report_failures(ended: Sequence[tuple[Job, JobReturn | None]]) -> None:
