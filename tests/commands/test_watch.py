@@ -53,7 +53,7 @@ def test_it_ends_when_all_have_ended(run: Run) -> None:
     running(folder / "now", "r" * 64)
 
     def end() -> None:
-        time.sleep(0.5)
+        time.sleep(2)  # until it was looked at
         make(Path("aside"), optimizer="late", identity="r" * 64)
         (folder / "now" / "status.json").unlink()
         for file in sorted(Path("aside").iterdir(), key=lambda one: one.name == "status.json"):
