@@ -35,7 +35,15 @@ def greet(launcher: int | None = None) -> None:
             killed while this process started. None where the parent is not known beforehand.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    parent = os.getppid() if launcher is None else launcher
+    end_with(os.getppid() if launcher is None else launcher)
+
+
+def end_with(parent: int) -> None:
+    """Ends this process when its parent is gone, however that ended.
+
+    Args:
+        parent: Its pid.
+    """
 
     def watch() -> None:
         while os.getppid() == parent:

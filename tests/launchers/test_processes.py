@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from filelock import FileLock
-from support import clean_environment, command, start
+from support import clean_environment, command, start, wait_for
 
 HERE = Path(__file__).parent
 SMALL = (
@@ -297,6 +297,26 @@ def test_a_worker_whose_launcher_died_before_it_stood_ends() -> None:
     gone.wait()
     words = [sys.executable, "-c", script, str(gone.pid)]
     assert subprocess.run(words, timeout=30, check=False).returncode == 1
+
+
+def test_what_a_killed_launch_has_forked_to_plan_ends(tmp_path: Path) -> None:
+    """It waits for work in a pipe that nobody will write to, and that nobody closes."""
+    script = (
+        "import os, time\n"
+        "from pathlib import Path\n"
+        "from hydra_plugins.optbench_launcher._forks import on_all_cores\n"
+        "def work(item):\n"
+        "    Path(f'{item}.pid').write_text(str(os.getpid()))\n"
+        "    time.sleep(60 if item == 0 else 0)\n"
+        "on_all_cores(work, [0, 1, 2, 3], worth=1)\n"
+    )
+    launch = subprocess.Popen([sys.executable, "-c", script], cwd=tmp_path)
+    wait_for(lambda: all((tmp_path / f"{item}.pid").exists() for item in range(4)))
+    launch.kill()
+    launch.wait()
+    pids = {int((tmp_path / f"{item}.pid").read_text()) for item in range(4)}
+    assert launch.pid not in pids
+    wait_for(lambda: not any(map(_alive, pids)))
 
 
 def _alive(pid: int) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import sys
 import threading
 from collections.abc import Callable, Sequence
@@ -10,6 +11,7 @@ from concurrent.futures import ProcessPoolExecutor
 from typing import Any, TypeVar
 
 from optbench.models.hardware import cores
+from optbench_jobs.worker import end_with
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -30,7 +32,7 @@ def on_all_cores(make: Callable[[T], R], items: Sequence[T], *, worth: int) -> l
         return [None] * len(items)
     context = multiprocessing.get_context("fork")
     size = -(-len(items) // (4 * cores()))
-    with ProcessPoolExecutor(cores(), context, _remember, (make,)) as pool:
+    with ProcessPoolExecutor(cores(), context, _begin, (make, os.getpid())) as pool:
         return list(pool.map(_made, items, chunksize=size))
 
 
@@ -38,9 +40,10 @@ _make: Callable[[Any], Any] | None = None
 """In a forked process: what it does."""
 
 
-def _remember(make: Callable[[Any], Any]) -> None:
+def _begin(make: Callable[[Any], Any], parent: int) -> None:
     global _make
     _make = make
+    end_with(parent)  # it waits for work in a pipe of which it holds both ends itself
 
 
 def _made(item: Any) -> Any:
