@@ -19,7 +19,7 @@ demo: $(VENV)/.demo  ## a real language model on this machine: no key, no server
 	$(BIN)/optbench
 
 test: $(VENV)/.dev lint  ## the default tests, then what a fresh install must do; MARKS="" runs all
-	$(BIN)/python -m pytest $(if $(JOBS),-n $(JOBS)) $(if $(filter undefined,$(origin MARKS)),,-m "$(MARKS)")
+	$(BIN)/python -m pytest $(if $(JOBS),-n $(JOBS) --dist loadfile) $(if $(filter undefined,$(origin MARKS)),,-m "$(MARKS)")
 
 test-next: $(NEXT)/.ready  ## the launcher and the config on the newest pre-release of Hydra 1.4
 	$(NEXT)/bin/python -m pytest -m "not soak" tests/launchers/test_launcher.py \
@@ -57,7 +57,7 @@ soak: $(VENV)/.dev  ## 20 minutes of faults, long chaos, long fuzzing; SOAK_SEED
 # What loads the embedded model stalls beside other work, and a soak takes its time.
 coverage: $(VENV)/.dev  ## the share of lines that the tests run, worker processes included; fails under 90 %
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest $(if $(JOBS),-n $(JOBS)) -m "$(if $(MARKS),$(MARKS),not soak and not llm)"
+	$(BIN)/coverage run -m pytest $(if $(JOBS),-n $(JOBS) --dist loadfile) -m "$(if $(MARKS),$(MARKS),not soak and not llm)"
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report --sort=cover
 

@@ -215,7 +215,7 @@ def _ask(path: str, log: str, seconds: float, keys: int, seed: int) -> None:
     cache.close()
 
 
-@pytest.mark.parametrize("seconds", [4.0, pytest.param(60.0, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("seconds", [4.0, pytest.param(60.0, marks=pytest.mark.soak)])
 def test_eight_processes_on_one_file(tmp_path: Path, seconds: float) -> None:
     path = tmp_path / "cache.sqlite"
     keys = int(2000 * seconds)
