@@ -41,40 +41,65 @@ class Status:
             state: ``running``, ``success``, ``failed`` or ``interrupted``.
             error: Why it failed.
         """
-        said = None
-        if error is not None:
-            said = {
-                "type": type(error).__name__,
-                "message": str(error),
-                "traceback": "".join(traceback.format_exception(error)),
-            }
-        # A full disk must not hide the error that is being reported.
-        with contextlib.suppress(OSError):
-            write_json(
-                self._folder.status,
-                {
-                    "state": state,
-                    "reason": _reason(error),
-                    "phase": self._phase,
-                    "pid": os.getpid(),
-                    "host": platform.node(),
-                    "started_at": self._started,
-                    "phase_began_at": self._phase_began,
-                    "written_at": time.time(),
-                    "error": said,
-                    # Kept until an attempt succeeds.
-                    "previous_error": None if state == "success" else self._previous,
-                    "progress": self._progress,
-                },
-            )
+        trace = None if error is None else "".join(traceback.format_exception(error))
+        _write(
+            self._folder,
+            {
+                "state": state,
+                "reason": _reason(error),
+                "phase": self._phase,
+                "pid": os.getpid(),
+                "host": platform.node(),
+                "started_at": self._started,
+                "phase_began_at": self._phase_began,
+                "written_at": time.time(),
+                "error": _told(error, trace),
+                # Kept until an attempt succeeds.
+                "previous_error": None if state == "success" else self._previous,
+                "progress": self._progress,
+            },
+        )
 
     def _earlier_error(self) -> Any:
         """What a former attempt failed with."""
-        try:
-            before = read_json(self._folder.status) or {}
-        except OptbenchError:
-            return None  # a file that nobody can read says nothing
+        before = _read(self._folder)
         return before.get("error") or before.get("previous_error")
+
+
+def amend(
+    folder: JobFolder, state: str, error: BaseException | None = None, trace: str | None = None
+) -> None:
+    """Says how a job has ended that could not do so itself; the rest of its status stays.
+
+    Args:
+        folder: The job's; no process is at work in it.
+        state: ``success``, ``failed`` or ``interrupted``.
+        error: Why it failed.
+        trace: The traceback that came with it, from another process.
+    """
+    kept = _read(folder)
+    kept.pop("schema_version", None)
+    told = {"state": state, "reason": _reason(error), "error": _told(error, trace)}
+    _write(folder, {**kept, **told, **({"previous_error": None} if state == "success" else {})})
+
+
+def _write(folder: JobFolder, told: dict[str, Any]) -> None:
+    # A full disk must not hide the error that is being reported.
+    with contextlib.suppress(OSError):
+        write_json(folder.status, told)
+
+
+def _read(folder: JobFolder) -> dict[str, Any]:
+    try:
+        return read_json(folder.status) or {}
+    except OptbenchError:
+        return {}  # a file that nobody can read says nothing
+
+
+def _told(error: BaseException | None, trace: str | None) -> dict[str, Any] | None:
+    if error is None:
+        return None
+    return {"type": type(error).__name__, "message": str(error), "traceback": trace}
 
 
 def _reason(error: BaseException | None) -> str | None:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from optbench.errors import OptbenchError
-from optbench.layout import JobFolder, SharedFolder, read_json, write_json
+from optbench.layout import JobFolder, SharedFolder, read_json
 from optbench.locks import alone
 from optbench.results.brief import brief
+from optbench.status import amend
 from optbench_jobs.job import Job, Outcome
 
 from . import _drift
@@ -105,35 +106,20 @@ def note_end(job: Job, outcome: Outcome) -> None:
     if outcome.state == "success" or status.get("state") in ("failed", "success", outcome.state):
         return
     error = outcome.error
-    folder.create()
-    write_json(
-        folder.status,
-        {
-            **{key: value for key, value in status.items() if key != "schema_version"},
-            "state": "failed" if outcome.state == "failed" else "interrupted",
-            "reason": type(error).__name__ if error is not None else None,
-            "error": {
-                "type": type(error).__name__,
-                "message": str(error),
-                "traceback": outcome.traceback,
-            }
-            if error is not None
-            else None,
-        },
-    )
-    if error is not None:
-        with folder.log.open("a", encoding="utf-8") as file:
-            file.write(f"{type(error).__name__}: {error}\n")
+    with suppress(OSError):  # of a full disk, say: the other jobs go on
+        folder.create()
+        state = "failed" if outcome.state == "failed" else "interrupted"
+        amend(folder, state, error, outcome.traceback)
+        if error is not None:
+            with folder.log.open("a", encoding="utf-8") as file:
+                file.write(f"{type(error).__name__}: {error}\n")
 
 
 def _mark_done(folder: JobFolder) -> None:
     """A job may have been killed between its result, which counts, and the last word of its status."""
     folder.sweep_up()
-    status = _status(folder)
-    if status and status.get("state") != "success":
-        kept = {key: value for key, value in status.items() if key != "schema_version"}
-        done = {"state": "success", "reason": None, "error": None, "previous_error": None}
-        write_json(folder.status, {**kept, **done})
+    if _state(folder) not in (None, "success"):
+        amend(folder, "success")
 
 
 def _result(folder: JobFolder) -> dict[str, Any] | None:
