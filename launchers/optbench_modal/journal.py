@@ -18,7 +18,7 @@ SCHEMA_VERSION = 1
 State = Literal["intended", "spawned", "ended", "cancelled"]
 
 
-@dataclass
+@dataclass(slots=True)
 class Entry:
     """The last that is known of a job.
 

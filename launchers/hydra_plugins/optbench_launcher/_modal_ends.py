@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -44,10 +45,18 @@ def outcome_of(ended: calls.Ended, job: Job, timeout_s: float | None) -> Outcome
         return Outcome("interrupted")
     try:
         # Of another app's job, whose return is unpickled as from any worker; of a task's, never.
-        value = base64.b64decode(reply.value) if job.identity is None else dict(reply.value)
+        value = base64.b64decode(reply.value) if job.identity is None else _shared(reply.value)
     except (ValueError, TypeError) as error:
         return Outcome("failed", error=WorkerDiedError(f"a reply whose value is none: {error}"))
     return Outcome("success", value)
+
+
+def _shared(value: Mapping[str, Any]) -> dict[str, Any]:
+    """The same with each text once in memory: names are alike in thousands of replies."""
+    return {
+        sys.intern(key): sys.intern(one) if isinstance(one, str) else one
+        for key, one in dict(value).items()
+    }
 
 
 def _without_reply(error: BaseException, timeout_s: float | None) -> Outcome:
