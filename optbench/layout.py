@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+import os
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from optbench.config.redact import redacted, redacted_all
-from optbench.errors import OptbenchError
+from optbench.errors import ConfigError, OptbenchError
 from optbench.replacing import replacing
 
 SCHEMA_VERSION = 1
@@ -64,6 +65,42 @@ def job_folders(root: Path) -> Iterator[JobFolder]:
     """Every job folder at or below a folder, by path."""
     for file in sorted(root.rglob("task.json")):
         yield JobFolder(file.parent)
+
+
+SWEEP_FILES = ("multirun.yaml", "manifest.json", "transfer.json", "shared")
+"""What a launch writes beside the jobs' folders."""
+
+
+def refuse_links(
+    folder: Path, *, below: Path | None = None, names: Collection[str] | None = None
+) -> None:
+    """Refuses a folder in which a name stands for a file elsewhere: what is written would land there.
+
+    A folder may come from anybody. That the folder itself is reached by a link is its user's affair.
+
+    Args:
+        folder: A job's or a sweep's; it need not be there.
+        below: A folder around it; nothing on the way from there may be a link either.
+        names: Those of its files that are written; None: all.
+
+    Raises:
+        ConfigError: With the first that is found.
+    """
+    way = [folder, *folder.parents] if below is not None else []
+    inside = way[: way.index(below)] if below in way else []
+    within = (folder / name for name in (".hydra", "shared", "shared/modal"))
+    own = [one for one in _held(folder) if names is None or one.name in names]
+    for path in (*inside, *own, *(one for place in within for one in _held(place))):
+        if path.is_symlink():
+            raise ConfigError(
+                f"'{path}' is a link to '{os.readlink(path)}', where the task would write",
+                key="hydra.sweep.dir",
+                mend="remove it, or choose another folder",
+            )
+
+
+def _held(folder: Path) -> list[Path]:
+    return list(folder.iterdir()) if folder.is_dir() else []
 
 
 def read_json(path: Path) -> dict[str, Any] | None:

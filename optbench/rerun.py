@@ -12,6 +12,7 @@ from optbench import recorded
 from optbench.config.identity import BINDING_KEYS, NEUTRAL_KEYS
 from optbench.config.words import text
 from optbench.errors import ConfigError
+from optbench.layout import SWEEP_FILES, refuse_links
 
 KEYS = ("replay", "resume", "retry_failed")
 """Keys whose value is such a folder: ``optbench -m resume=<sweep dir>`` needs no other argument."""
@@ -61,6 +62,8 @@ def complete(words: Sequence[str]) -> list[str]:
             mend=f"leave that out, or give the whole command with hydra.sweep.dir={folder}",
         )
     sweep = (folder / "multirun.yaml").is_file()
+    if key != "replay":  # which reads alone
+        refuse_links(folder, names=SWEEP_FILES if sweep else None)
     rest = [word for word in words if word != named[0] and word not in ("-m", "--multirun")]
     told = _read(folder / ("multirun.yaml" if sweep else ".hydra/hydra.yaml"), folder, key)
     all_of_then = _recorded(told, folder, whole=key != "replay")

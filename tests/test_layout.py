@@ -7,9 +7,40 @@ from pathlib import Path
 
 import pytest
 
-from optbench.errors import OptbenchError
-from optbench.layout import JobFolder, job_folders, read_json, write_json
+from optbench.errors import ConfigError, OptbenchError
+from optbench.layout import (
+    SWEEP_FILES,
+    JobFolder,
+    job_folders,
+    read_json,
+    refuse_links,
+    write_json,
+)
 from optbench.sqlite import transaction
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["trials.jsonl", ".hydra", ".hydra/config.yaml", "shared/cache.sqlite", "calls.sqlite-wal"],
+)
+def test_a_job_that_would_write_elsewhere_is_refused(tmp_path: Path, name: str) -> None:
+    link = tmp_path / "job" / name
+    link.parent.mkdir(parents=True)
+    refuse_links(tmp_path / "job")
+    link.symlink_to(tmp_path / "victim")
+    with pytest.raises(ConfigError, match="is a link to"):
+        refuse_links(tmp_path / "job")
+
+
+def test_the_way_to_a_job_is_no_link_and_what_the_user_links_is(tmp_path: Path) -> None:
+    (tmp_path / "sweep").mkdir()
+    (tmp_path / "elsewhere" / "s1").mkdir(parents=True)
+    (tmp_path / "sweep" / "d").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(ConfigError, match="d' is a link to"):
+        refuse_links(tmp_path / "sweep" / "d" / "s1", below=tmp_path / "sweep")
+    (tmp_path / "mine").symlink_to(tmp_path / "sweep")
+    refuse_links(tmp_path / "mine", names=SWEEP_FILES)
+    refuse_links(tmp_path / "mine" / "e" / "s1", below=tmp_path / "mine")
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,8 @@ _SECRET_KEY = re.compile(
 )
 _LOGIN_IN_URL = re.compile(r"://[^/@\s]*:[^/@\s]+@")
 _REFERENCE = re.compile(r"\$\{oc\.env:([A-Za-z_][A-Za-z0-9_]*)\}")
+_NAMED_VARIABLE = re.compile(r"([\w.@]*api_key_env)['\"]?\s*[:=]\s*['\"]?([^\s,}\]'\"]+)")
+_VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]{0,63}\Z")
 ENVIRONMENT = "hydra.job.env_set"
 _NO_DEFAULT = "_NO_DEFAULT_"
 
@@ -55,6 +57,11 @@ def environment(name: str, default: Any = _NO_DEFAULT) -> Any:
 def is_secret(variable: str) -> bool:
     """Whether a variable's name says that it holds a secret."""
     return _SECRET_VARIABLE.search(variable) is not None
+
+
+def is_variable(name: str) -> bool:
+    """Whether a text is the name of an environment variable, rather than a key in its place."""
+    return name in os.environ or _VARIABLE.match(name) is not None
 
 
 def register() -> None:
@@ -117,6 +124,9 @@ def refuse_literal(words: Sequence[str]) -> None:
         key, given, value = word.partition("=")
         if redacted(word) != word:  # a shell has put a variable's value there
             raise literal_error(redacted(key.lstrip("+")))
+        for named, variable in _NAMED_VARIABLE.findall(word):
+            if variable != "null" and "${" not in variable and not is_variable(variable):
+                raise literal_error(named)
         variable = key.rpartition(".")[2]
         if given and ENVIRONMENT in key and is_secret(variable) and "${" not in value:
             raise literal_error(variable)

@@ -97,6 +97,9 @@ def _models(config: Config, *, starting: bool) -> Iterator[OptbenchError]:
         conf = getattr(config, key)
         if conf is None:
             continue
+        variable = getattr(conf, "api_key_env", None)
+        if variable and not secrets.is_variable(variable):
+            yield secrets.literal_error(f"{key}.api_key_env")
         if starting and not config.replay:  # a recording needs no model
             yield from _model(conf, key)
         yield from _model_numbers(conf, key)
@@ -115,8 +118,9 @@ def _models(config: Config, *, starting: bool) -> Iterator[OptbenchError]:
 
 def _model(conf: ModelConf, key: str) -> Iterator[OptbenchError]:
     if isinstance(conf, LiteLLMModelConf):
-        variable = conf.api_key_env
-        if variable and not os.environ.get(variable) and "api_key" not in conf.extra:
+        variable = conf.api_key_env or ""
+        named = secrets.is_variable(variable)
+        if named and not os.environ.get(variable) and "api_key" not in conf.extra:
             yield ConfigError(
                 f"model '{conf.name}' needs the environment variable {variable}",
                 key=f"{key}.api_key_env",

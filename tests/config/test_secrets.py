@@ -16,6 +16,26 @@ from optbench.task import Task
 KEY = "sk-planted-in-extra-42"
 
 
+@pytest.mark.parametrize(
+    "word",
+    [
+        "model.api_key_env=sk-verysecret12345678",
+        "+optimizer_model.api_key_env='AIzaSyVerySecret'",
+        "hydra.sweeper.include=[{model.api_key_env: 0f3c9a7e5b}]",
+    ],
+)
+def test_a_key_in_the_place_of_its_variable_is_refused_unseen(word: str) -> None:
+    with pytest.raises(ConfigError, match="api_key_env: holds a secret") as caught:
+        secrets.refuse_literal([word])
+    assert not any(part in str(caught.value) for part in ("verysecret", "VerySecret", "0f3c9a"))
+
+
+def test_names_of_variables_are_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("my_own", "x")
+    for name in ("OPENAI_API_KEY", "my_own", "null", "${oc.env:WHICH}"):
+        secrets.refuse_literal([f"model.api_key_env={name}"])
+
+
 def test_what_a_config_resolves_to(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MY_API_KEY", KEY)
     monkeypatch.setenv("MAX_TOKENS", "7")

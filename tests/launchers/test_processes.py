@@ -319,6 +319,30 @@ def test_what_a_killed_launch_has_forked_to_plan_ends(tmp_path: Path) -> None:
     wait_for(lambda: not any(map(_alive, pids)))
 
 
+@pytest.mark.parametrize("whole_group", [False, True])
+def test_ctrl_c_while_planning_ends_at_once(tmp_path: Path, whole_group: bool) -> None:
+    script = (
+        "import sys, time\n"
+        "from pathlib import Path\n"
+        "from hydra_plugins.optbench_launcher._forks import on_all_cores\n"
+        "def work(item):\n"
+        "    Path(f'{item}.begun').touch()\n"
+        "    time.sleep(30)\n"
+        "try:\n"
+        "    on_all_cores(work, list(range(64)), worth=1)\n"
+        "except KeyboardInterrupt:\n"
+        "    sys.exit(130)\n"
+    )
+    launch = subprocess.Popen(
+        [sys.executable, "-c", script], cwd=tmp_path, start_new_session=True,
+        stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    wait_for(lambda: list(tmp_path.glob("*.begun")))
+    (os.killpg if whole_group else os.kill)(launch.pid, signal.SIGINT)
+    _, said = launch.communicate(timeout=20)
+    assert (launch.returncode, said) == (130, "")
+
+
 def _alive(pid: int) -> bool:
     try:
         os.kill(pid, 0)

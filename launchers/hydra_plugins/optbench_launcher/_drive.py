@@ -11,7 +11,7 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
-from optbench.layout import SharedFolder
+from optbench.layout import SWEEP_FILES, SharedFolder, refuse_links
 from optbench_jobs import worker
 from optbench_jobs.job import Job, NotStartedError, Outcome, Payload, portable
 
@@ -73,10 +73,11 @@ def make_folder(sweep: Path) -> None:
     """Makes a sweep's folder.
 
     Raises:
-        ConfigError: When it cannot be made.
+        ConfigError: When it cannot be made, or holds links.
     """
     from optbench.errors import ConfigError
 
+    refuse_links(sweep, names=SWEEP_FILES)
     try:
         sweep.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -33,7 +33,14 @@ def on_all_cores(make: Callable[[T], R], items: Sequence[T], *, worth: int) -> l
     context = multiprocessing.get_context("fork")
     size = -(-len(items) // (4 * cores()))
     with ProcessPoolExecutor(cores(), context, _begin, (make, os.getpid())) as pool:
-        return list(pool.map(_made, items, chunksize=size))
+        try:
+            return list(pool.map(_made, items, chunksize=size))
+        except KeyboardInterrupt:  # else the pool would wait for what is under way
+            # Its thread (Python 3.11) tells futures that are cancelled of the dead processes, and fails.
+            threading.excepthook = lambda _: None
+            for child in multiprocessing.active_children():
+                child.terminate()
+            raise
 
 
 _make: Callable[[Any], Any] | None = None

@@ -5,7 +5,9 @@ from __future__ import annotations
 import itertools
 import logging
 import shlex
-from collections.abc import Mapping, Sequence
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
@@ -66,14 +68,15 @@ def sweep(sweeper: MatrixSweeper, arguments: Sequence[str]) -> list[Sequence[Job
     assert config is not None
     assert launcher is not None
     assert context is not None
-    jobs, places, left_out, keep = _jobs(sweeper, arguments)
-    if isinstance(launcher, Preparing):
-        launcher.reads_no_configs = True
-        launcher.left_out = left_out
-        launcher.places = places
-        launcher.prepare(jobs)
-    else:  # any other launcher composes again
-        all_or_none(Composer(context.config_loader, config).compose, jobs, places)
+    with _planning():
+        jobs, places, left_out, keep = _jobs(sweeper, arguments)
+        if isinstance(launcher, Preparing):
+            launcher.reads_no_configs = True
+            launcher.left_out = left_out
+            launcher.places = places
+            launcher.prepare(jobs)
+        else:  # any other launcher composes again
+            all_or_none(Composer(context.config_loader, config).compose, jobs, places)
     folder = Path(str(config.hydra.sweep.dir))
     make_folder(folder)
     if OmegaConf.select(config, "plan") is not True:
@@ -90,6 +93,15 @@ def sweep(sweeper: MatrixSweeper, arguments: Sequence[str]) -> list[Sequence[Job
             context.callbacks.on_multirun_end(config=config, config_name=name)
         raise failure
     return returns
+
+
+@contextmanager
+def _planning() -> Iterator[None]:
+    try:
+        yield
+    except KeyboardInterrupt:
+        print("interrupted: nothing was started", file=sys.stderr)
+        raise
 
 
 def tasks(sweeper: MatrixSweeper, arguments: Sequence[str]) -> list[DictConfig]:

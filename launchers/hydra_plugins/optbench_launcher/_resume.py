@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from optbench.errors import OptbenchError
-from optbench.layout import JobFolder, SharedFolder, read_json
+from optbench.layout import JobFolder, SharedFolder, read_json, refuse_links
 from optbench.locks import alone
 from optbench.results.brief import brief
 from optbench.status import amend
@@ -35,18 +35,20 @@ def locked(sweep: Path) -> Iterator[None]:
 
 
 def to_do(
-    jobs: Sequence[Job], preparation: Preparation, *, only_failed: bool, anyway: bool
+    jobs: Sequence[Job], preparation: Preparation, sweep: Path, *, only_failed: bool, anyway: bool
 ) -> list[Job]:
     """The jobs that have to run; every other one gets its outcome here.
 
     Args:
         jobs: All of the launch.
         preparation: Of the jobs.
+        sweep: Their folder.
         only_failed: Leave out those that were never begun or are unfinished, too.
         anyway: Go on although packages or data have changed.
 
     Raises:
-        ConfigError: When finished or begun jobs ran with other packages, or on other rows.
+        ConfigError: When finished or begun jobs ran with other packages, or on other rows, or when a
+            job's files would land outside of the sweep.
     """
     left: list[Job] = []
     begun: list[Job] = []
@@ -54,6 +56,7 @@ def to_do(
         if job.identity is None:
             left.append(job)  # of another app: nothing is known of what its files mean
             continue
+        refuse_links(job.folder, below=sweep)
         folder = JobFolder(job.folder)
         if folder.task.exists():
             begun.append(job)

@@ -91,6 +91,7 @@ def launch(
         to_do = _resume.to_do(
             jobs,
             preparation,
+            sweep,
             only_failed=bool(launcher.options.get("only_failed")),
             anyway=collects or bool(launcher.options.get("resume_anyway")),
         )
