@@ -69,6 +69,11 @@ def _told(error: BaseException) -> str:
             f"error: '{error.override}' cannot be read: {error.message.splitlines()[0]}\n  mend: "
             "quote what holds spaces, commas, braces or another '=': 'key=\"a value\"'"
         )
+    if "Config group override must be a string or a list" in str(error):
+        return (
+            "error: a config group was given null, which is no option\n  mend: choose one by its name "
+            "(optbench --help lists them); to have none of an optional group leave it out"
+        )
     if isinstance(error, HydraException):
         return f"error: {error}"
     if any(module == _PLUGINS for module, _ in _frames(error)):

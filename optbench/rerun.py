@@ -51,6 +51,10 @@ def complete(words: Sequence[str]) -> list[str]:
             "one of them at a time", key=", ".join(word.split("=")[0] for word in named)
         )
     key, _, value = named[0].partition("=")
+    if not value.strip("'\" "):
+        raise ConfigError(
+            "names no folder", key=key, mend=f"{key}=<the folder of a sweep or a task>"
+        )
     folder = Path(value.strip("'\"")).expanduser()
     own = [word for word in words if _chooses_a_task(word)]
     if key == "replay" and own:

@@ -84,14 +84,34 @@ def test_a_key_that_the_schema_does_not_know(word: str, key: str) -> None:
     [
         ("hydra.sweeper.max_batch_size=0", "hydra.sweeper.max_batch_size: 0 is below 1"),
         ("hydra.sweeper.params=3", "hydra.sweeper.params: '3' holds no axes"),
+        ("hydra.sweeper.include=[seed]", "hydra.sweeper.include: 'seed' is no row of keys"),
+        ("hydra.sweeper.exclude=[{}]", "hydra.sweeper.exclude: '{}' is no row of keys"),
         ("hydra.launcher._target_=evil", "a plugin cannot be made: Invalid plugin 'evil'"),
     ],
 )
 def test_a_plugin_that_cannot_be_made(word: str, said: str, tmp_path: Path) -> None:
-    ended = command("-m", "model=simulated", word, f"hydra.sweep.dir={tmp_path}/s", cwd=tmp_path)
+    ended = command("-m", "model=simulated", word, "hydra.sweep.dir=s", cwd=tmp_path)
     assert ended.returncode == 2
     assert ended.stderr.startswith(f"error: {said}")
     assert "\n  mend: " in ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("model=null",), "a config group was given null, which is no option"),
+        (("resume=",), "resume: names no folder"),
+        (("-m", "hydra.sweep.dir=", "plan=true"), "hydra.sweep.dir: names no folder"),
+        (("-m", r"hydra.sweep.dir=a\${b}", "plan=true"), "hydra.sweep.dir: 'a${b}' has ${ in it"),
+    ],
+)
+def test_what_is_empty_or_means_something_else(
+    words: tuple[str, ...], said: str, tmp_path: Path
+) -> None:
+    ended = command(*words, cwd=tmp_path)
+    assert ended.returncode == 2
+    assert ended.stderr.startswith(f"error: {said}")
+    assert not list(tmp_path.rglob("multirun.yaml"))
 
 
 def test_one_is_no_several() -> None:

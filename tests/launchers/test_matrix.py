@@ -36,7 +36,7 @@ def planned(*words: str, cwd: Path) -> Any:
 def test_rows_left_out_and_put_in(tmp_path: Path) -> None:
     done = planned(
         "optimizer=none,gepa", "seed=1,2",
-        "hydra.sweeper.exclude=[{optimizer:gepa,seed:2},{dataset:gsm8k}]",
+        "hydra.sweeper.exclude=[{optimizer:[gepa,few_shot],seed:2},{dataset:gsm8k}]",
         "hydra.sweeper.include=[{optimizer:few_shot,seed:7}]",
         cwd=tmp_path,
     )  # fmt: skip

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.core.utils import JobReturn, JobStatus
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from optbench.config.compat import VERSION_BASE
 from optbench.config.words import covers, word
@@ -68,6 +68,7 @@ def sweep(sweeper: MatrixSweeper, arguments: Sequence[str]) -> list[Sequence[Job
     assert config is not None
     assert launcher is not None
     assert context is not None
+    _check_folder(str(config.hydra.sweep.dir))
     with _planning():
         jobs, places, left_out, keep = _jobs(sweeper, arguments)
         if isinstance(launcher, Preparing):
@@ -93,6 +94,17 @@ def sweep(sweeper: MatrixSweeper, arguments: Sequence[str]) -> list[Sequence[Job
             context.callbacks.on_multirun_end(config=config, config_name=name)
         raise failure
     return returns
+
+
+def _check_folder(name: str) -> None:
+    if not name.strip():  # a variable of the shell that is not set, say
+        raise ConfigError("names no folder", key="hydra.sweep.dir", mend="name one")
+    if "${" in name:
+        raise ConfigError(
+            f"'{name}' has ${{ in it, which the jobs' configs would take for a reference",
+            key="hydra.sweep.dir",
+            mend="choose another name",
+        )
 
 
 @contextmanager
@@ -268,7 +280,7 @@ def _matches(row: Sequence[str], partial: Mapping[str, Any], master: DictConfig)
             actual = master.hydra.runtime.choices.get(key)
         if actual is None:
             actual = OmegaConf.select(master, key)
-        if str(actual) != str(value):
+        if str(actual) not in map(str, value if isinstance(value, list | ListConfig) else [value]):
             return False
     return True
 

@@ -139,7 +139,7 @@ class MatrixSweeperConf:
     max_batch_size: int | None = None
     # Axes that stand in the config instead of on the command line: {seed: "1,2,3"}.
     params: Any = None  # into a typed dict OmegaConf 2.3 merges none from the command line
-    # Combinations to leave out: [{dataset: gsm8k, optimizer: few_shot}].
+    # Combinations to leave out: [{dataset: gsm8k, optimizer: [gepa, few_shot]}]; a list: any of it.
     exclude: list[Any] | None = None
     # Further jobs: [{dataset: gsm8k, optimizer: gepa, seed: 9}].
     include: list[Any] | None = None

@@ -18,7 +18,8 @@ class MatrixSweeper(BasicSweeper):
     Args:
         max_batch_size: Jobs handed to the launcher at a time; None: all.
         params: Axes that stand in the config, as Hydra's own sweeper has them.
-        exclude: Partial assignments; a job that matches one of them whole is left out.
+        exclude: Partial assignments; a job that matches one of them whole is left out. A list of values
+            stands for any of them.
         include: Assignments of further jobs, each beside the overrides that are not swept.
         rows: Assignments that the axes multiply; an override takes the place of what they say.
         manifest: A JSON file of such rows.
@@ -26,7 +27,7 @@ class MatrixSweeper(BasicSweeper):
         transfer: Folders of finished sweeps, whose prompts are such rows.
 
     Raises:
-        ConfigError: When batches would be empty.
+        ConfigError: When batches would be empty, or rows are none.
     """
 
     def __init__(
@@ -53,9 +54,9 @@ class MatrixSweeper(BasicSweeper):
                 mend="write 'hydra.sweeper.params={seed: \"1,2,3\"}'",
             )
         super().__init__(max_batch_size, None if params is None else dict(params))
-        self.exclude = [dict(row) for row in exclude or []]
-        self.include = [dict(row) for row in include or []]
-        self.rows = [dict(row) for row in rows or []]
+        self.exclude = _rows(exclude, "exclude")
+        self.include = _rows(include, "include")
+        self.rows = _rows(rows, "rows")
         self.manifest = manifest
         self.trust_manifest = trust_manifest
         self.transfer = None if transfer is None else [str(one) for one in transfer]
@@ -72,3 +73,14 @@ class MatrixSweeper(BasicSweeper):
         from . import _matrix
 
         return _matrix.tasks(self, arguments)
+
+
+def _rows(given: Any, name: str) -> list[dict[str, Any]]:
+    for row in given or []:
+        if not isinstance(row, Mapping) or not row:
+            raise ConfigError(
+                f"'{row}' is no row of keys and values",
+                key=f"hydra.sweeper.{name}",
+                mend=f"write 'hydra.sweeper.{name}=[{{optimizer: none, seed: 1}}]'",
+            )
+    return [dict(row) for row in given or []]
