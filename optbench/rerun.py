@@ -155,12 +155,19 @@ def _read(file: Path, folder: Path, key: str) -> Any:
         )
     try:
         told = OmegaConf.load(file)
-        list(OmegaConf.select(told, "hydra.overrides.task"))
+        task = OmegaConf.select(told, "hydra.overrides.task")
+        list(task or [])
         list(OmegaConf.select(told, "hydra.overrides.hydra") or [])
     except Exception as error:  # of YAML, of OmegaConf, or of a file that holds something else
         raise ConfigError(
             f"'{file}' cannot be read: {error}", key=key, mend="give the whole command instead"
         ) from error
+    if task is None:
+        raise ConfigError(
+            f"'{file}' has no record of a command (hydra.overrides.task)",
+            key=key,
+            mend="give the whole command instead",
+        )
     return told
 
 

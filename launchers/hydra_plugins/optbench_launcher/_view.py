@@ -24,6 +24,7 @@ LOOK_EVERY_S = 1.0
 """Between two readings of the running jobs' files."""
 ROWS = 12
 """Jobs that have ended, shown under those that run."""
+NOT_STARTED = "not started"
 COLUMNS = ("state", "phase", "rollouts", "trials", "best", "calls", "cost", "s", "phase left")
 """Of a running job, after its name."""
 NARROW = ("phase", "rollouts", "best", "phase left")
@@ -85,12 +86,13 @@ class View:
 
     def ended(self, job: Job, outcome: Outcome) -> None:
         """One more job has ended."""
-        state = "not started" if isinstance(outcome.error, NotStartedError) else outcome.state
+        state = NOT_STARTED if isinstance(outcome.error, NotStartedError) else outcome.state
         self._counts[state] = self._counts.get(state, 0) + 1
         self._ended += 1
         (self._failed if outcome.error is not None else self._fine).append((job, outcome))
         self.interrupted = self.interrupted or state in ("interrupted", "cancelled")
-        if self._shows and self._live is None:
+        # Of those that were not begun a count is said at the end; there may be thousands.
+        if self._shows and self._live is None and state != NOT_STARTED:
             self.say(self._line(job, outcome))
 
     def _line(self, job: Job, outcome: Outcome) -> str:
@@ -101,7 +103,7 @@ class View:
         parts = [f"{count} {state}" for state, count in self._counts.items()]
         parts += [f"{self._before} done before"] if self._before else []
         left = self._to_do - self._ended
-        if self._ended and left:
+        if self._ended and left and NOT_STARTED not in self._counts:
             # A job at work is half done, on average.
             half = min(left, self._at_work) / 2
             pace = (time.monotonic() - self._began) / (self._ended + half)
