@@ -319,6 +319,21 @@ def test_what_a_killed_launch_has_forked_to_plan_ends(tmp_path: Path) -> None:
     wait_for(lambda: not any(map(_alive, pids)))
 
 
+@pytest.mark.parametrize("name", ["trials.jsonl", "job.log", ".hydra/config.yaml"])
+def test_a_folder_that_points_elsewhere_is_not_written(tmp_path: Path, name: str) -> None:
+    (tmp_path / "victim").write_text("precious")
+    assert command(*SMALL, "optimizer=none", cwd=tmp_path).returncode == 0
+    (result,) = (tmp_path / "sweep").rglob("result.json")
+    job = result.parent
+    (job / "result.json").unlink()
+    (job / name).unlink()
+    (job / name).symlink_to(tmp_path / "victim")
+    again = command("resume=sweep", cwd=tmp_path)
+    assert again.returncode == 2
+    assert "is a link to" in again.stderr
+    assert (tmp_path / "victim").read_text() == "precious"
+
+
 @pytest.mark.parametrize("whole_group", [False, True])
 def test_ctrl_c_while_planning_ends_at_once(tmp_path: Path, whole_group: bool) -> None:
     script = (
