@@ -111,6 +111,8 @@ def test_ctrl_c_ends_it(tmp_path: Path) -> None:
         [sys.executable, "-m", "optbench.commands", "watch", "s", "--interval", "0.1"],
         cwd=tmp_path, env=clean_environment() | {"PYTHONUNBUFFERED": "1"}, stdout=subprocess.PIPE,
         text=True,
+        # What a shell starts in the background ignores it, and so would its children.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )  # fmt: skip
     assert watching.stdout is not None
     assert "1 running" in watching.stdout.readline()
