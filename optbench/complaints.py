@@ -11,6 +11,7 @@ from hydra.core.override_parser.types import Override
 from hydra.errors import (
     ConfigCompositionException,
     HydraException,
+    InstantiationException,
     MissingConfigException,
     OverrideParseException,
 )
@@ -53,8 +54,9 @@ def _override(error: BaseException) -> Override | None:
 
 
 def _told(error: BaseException) -> str:
-    own = _find(error, OptbenchError)  # Hydra wraps what a plugin's constructor says
-    if own is not None:
+    wrapped = isinstance(error, InstantiationException)  # what a plugin's constructor says
+    own = _find(error, OptbenchError) if wrapped else error
+    if isinstance(own, OptbenchError):
         return f"error: {own}"
     if isinstance(error, MissingConfigException):
         return _missing_option(error)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from modal.exception import NotFoundError
 from modal.types import FileEntryType
+
+from optbench.replacing import replacing
 
 from .names import DEPLOYMENTS, DONE, OUTPUT, RUNS
 from .payload import Reply, WireError
@@ -107,10 +108,6 @@ async def _copy(volume: Any, remote: str, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     if target.parent.resolve() != target.parent.absolute() and target.parent.is_symlink():
         raise WireError(f"'{target.parent}' is a link")
-    part = target.with_name(target.name + ".part")
-    with part.open("wb") as file:
+    with replacing(target) as aside, aside.open("wb") as file:
         async for chunk in volume.read_file.aio(remote):
             file.write(chunk)
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(target)
